@@ -21,8 +21,8 @@ struct RecordRef {
   Sequence sequence;
   int64_t receive_time_micros = 0;  // since the Unix epoch
   uint32_t begin = 0;               // of the frame: its tag
-  uint32_t event = 0;               // of the EnvelopeEvent: behind tag and length
-  uint32_t payload = 0;             // of field 99's tag; `end` if there is none
+  uint32_t event = 0;    // of the EnvelopeEvent: behind tag and length
+  uint32_t payload = 0;  // of field 99's tag; `end` if there is none
   uint32_t end = 0;
 
   size_t size() const { return end - begin; }

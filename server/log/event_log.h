@@ -80,8 +80,8 @@ class EventLog {
 
   // Returns records after `after` from memory, or nothing if they have left it
   // and Read() must get them from the store. At the end of the log: no spans.
-  virtual std::optional<LogRange> ReadRecent(Sequence after,
-                                             const ReadLimits& limits) const = 0;
+  virtual std::optional<LogRange> ReadRecent(
+      Sequence after, const ReadLimits& limits) const = 0;
 
   // Returns records after `after`. Blocks on the disk.
   // Errors: kOutOfRange (records after `after` are no longer retained),
