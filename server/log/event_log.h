@@ -70,10 +70,11 @@ class EventLog {
 
   virtual ~EventLog() = default;
 
-  // Stores `event` (its sequence and cursor are set by the log, its
-  // receive_time moved forward if an earlier event has a later one) and calls
-  // `done` once, when it is durable or has failed, on a thread of the log that
-  // must not be held up.
+  // Stores `event`, which has an event_id (its sequence and cursor are set by
+  // the log, its receive_time cut to microseconds, and moved forward if an
+  // earlier event has a later one) and calls `done` once, when it is durable or
+  // has failed, on a thread of the log that must not be held up. May call it
+  // before it returns.
   // Errors: kUnavailable (closing, or storage has failed), kResourceExhausted
   // (disk full, or too many appends are waiting).
   virtual void Append(v1::EnvelopeEvent event, AppendDone done) = 0;
@@ -83,10 +84,11 @@ class EventLog {
   virtual std::optional<LogRange> ReadRecent(
       Sequence after, const ReadLimits& limits) const = 0;
 
-  // Returns records after `after`. Blocks on the disk.
+  // Returns records after `after`; none if it is the end of the log or past
+  // it. Records before a damaged one are returned, and the error comes when the
+  // damaged one is the first. Blocks on the disk.
   // Errors: kOutOfRange (records after `after` are no longer retained),
-  // kDataLoss (damaged record; the message ends with its sequence, see
-  // CorruptSequence), kUnavailable.
+  // kDataLoss (damaged record; see CorruptSequence), kUnavailable.
   virtual absl::StatusOr<LogRange> Read(Sequence after,
                                         const ReadLimits& limits) const = 0;
 
