@@ -1,0 +1,342 @@
+#include "server/config/options.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+#include "server/base/address.h"
+#include "server/base/logging.h"
+#include "server/config/config.h"
+#include "server/config/values.h"
+
+namespace enveloperelay {
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+constexpr uint64_t kTiB = 1024 * 1024 * kMiB;
+
+// What every option has.
+struct Head {
+  std::string name;
+  std::string group;
+  std::string default_text;
+  std::string help;
+};
+
+// A range of T, both ends in it. `zero` says what 0 means where it is allowed
+// besides.
+template <typename T>
+struct Range {
+  T min;
+  T max;
+  std::string zero;
+
+  bool Contains(const T& value) const {
+    return (value >= min && value <= max) || (value == T() && !zero.empty());
+  }
+  std::string Zero() const {
+    return zero.empty() ? "" : absl::StrCat(", or 0: ", zero);
+  }
+};
+
+Option Make(Head head, std::string value_name, std::string allowed,
+            TomlType toml_type,
+            std::function<bool(std::string_view, Config&)> set) {
+  return Option{.name = std::move(head.name),
+                .group = std::move(head.group),
+                .value_name = std::move(value_name),
+                .default_text = std::move(head.default_text),
+                .allowed = std::move(allowed),
+                .help = std::move(head.help),
+                .toml_type = toml_type,
+                .set = std::move(set)};
+}
+
+// Single-character edits that make `b` of `a`.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);  // distances of a's prefix to b's
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+Option Path(std::string Config::* field, bool required, Head head) {
+  return Make(std::move(head), "PATH",
+              required ? "a path" : "a path, or nothing", TomlType::kString,
+              [field, required](std::string_view text, Config& config) {
+                if (required && text.empty()) return false;
+                config.*field = text;
+                return true;
+              });
+}
+
+Option Listener(Address Config::* field, Head head) {
+  return Make(std::move(head), "ADDRESS",
+              "IP:PORT, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080 "
+              "(port 0: any free one)",
+              TomlType::kString,
+              [field](std::string_view text, Config& config) {
+                const absl::StatusOr<Address> address = ParseAddress(text);
+                if (address.ok()) config.*field = *address;
+                return address.ok();
+              });
+}
+
+Option Duration(absl::Duration Config::* field, Range<absl::Duration> range,
+                Head head) {
+  std::string allowed = absl::StrCat(
+      "a duration such as 500ms, 10m or 1h30m (units ms, s, m, h, d), from ",
+      DurationText(range.min), " to ", DurationText(range.max), range.Zero());
+  return Make(
+      std::move(head), "DURATION", std::move(allowed), TomlType::kString,
+      [field, range = std::move(range)](std::string_view text, Config& config) {
+        const std::optional<absl::Duration> value = ParseDuration(text);
+        if (!value.has_value() || !range.Contains(*value)) return false;
+        config.*field = *value;
+        return true;
+      });
+}
+
+Option Size(uint64_t Config::* field, Range<uint64_t> range, Head head) {
+  std::string allowed = absl::StrCat(
+      "bytes such as 64MiB or 1000000 (units KiB, MiB, GiB, TiB), from ",
+      SizeText(range.min), " to ", SizeText(range.max), range.Zero());
+  return Make(
+      std::move(head), "SIZE", std::move(allowed), TomlType::kStringOrInteger,
+      [field, range = std::move(range)](std::string_view text, Config& config) {
+        const std::optional<uint64_t> value = ParseSize(text);
+        if (!value.has_value() || !range.Contains(*value)) return false;
+        config.*field = *value;
+        return true;
+      });
+}
+
+Option Flag(bool Config::* field, Head head) {
+  head.default_text = "false";
+  return Make(std::move(head), "", "true or false", TomlType::kBoolean,
+              [field](std::string_view text, Config& config) {
+                const std::optional<bool> value = ParseFlag(text);
+                if (value.has_value()) config.*field = *value;
+                return value.has_value();
+              });
+}
+
+template <typename T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+template <typename T>
+Option Choice(T Config::* field, Choices<T> choices, Head head) {
+  std::string allowed = absl::StrJoin(
+      choices, ", ", [](std::string* out, const std::pair<std::string, T>& c) {
+        absl::StrAppend(out, c.first);
+      });
+  return Make(std::move(head), "NAME",
+              absl::StrCat("one of ", std::move(allowed)), TomlType::kString,
+              [field, choices = std::move(choices)](std::string_view text,
+                                                    Config& config) {
+                const auto it = std::find_if(
+                    choices.begin(), choices.end(),
+                    [text](const auto& c) { return c.first == text; });
+                if (it != choices.end()) config.*field = it->second;
+                return it != choices.end();
+              });
+}
+
+void AddGeneral(std::vector<Option>& options) {
+  const std::string group = "General";
+  options.push_back(
+      Path(&Config::data_dir, true,
+           {.name = "data-dir",
+            .group = group,
+            .default_text = "./data",
+            .help = "Directory of the event log; made if it is missing. One "
+                    "process at a time may use it."}));
+  options.push_back(
+      Path(&Config::ports_file, false,
+           {.name = "ports-file",
+            .group = group,
+            .default_text = "",
+            .help = "Once the listeners are open, write their ports there as "
+                    R"({"ingress":1,"grpc":2,"admin":3}, in one step.)"}));
+  options.push_back(Duration(
+      &Config::drain_timeout,
+      {.min = absl::Milliseconds(100), .max = absl::Minutes(10), .zero = ""},
+      {.name = "drain-timeout",
+       .group = group,
+       .default_text = "25s",
+       .help = "Longest time from SIGTERM to the end of the process."}));
+  options.push_back(Choice<LogLevel>(
+      &Config::log_level,
+      {{"debug", LogLevel::kDebug},
+       {"info", LogLevel::kInfo},
+       {"warning", LogLevel::kWarning},
+       {"error", LogLevel::kError}},
+      {.name = "log-level",
+       .group = group,
+       .default_text = "info",
+       .help = "Print messages from this level on, to standard error."}));
+  options.push_back(Choice<LogFormat>(
+      &Config::log_format,
+      {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+      {.name = "log-format",
+       .group = group,
+       .default_text = "text",
+       .help = "json: an object a line with time, level and message."}));
+}
+
+void AddIngress(std::vector<Option>& options) {
+  const std::string group = "Ingress (webhooks over HTTP)";
+  options.push_back(Listener(&Config::ingress_address,
+                             {.name = "ingress-address",
+                              .group = group,
+                              .default_text = "127.0.0.1:8080",
+                              .help = "Where webhooks are posted to."}));
+  options.push_back(
+      Path(&Config::ingress_token_file, false,
+           {.name = "ingress-token-file",
+            .group = group,
+            .default_text = "",
+            .help = "File with the tokens that senders must show, one a line. "
+                    "Without it none is asked for, on loopback only."}));
+  options.push_back(
+      Flag(&Config::insecure_ingress,
+           {.name = "insecure-ingress",
+            .group = group,
+            .default_text = "",
+            .help = "Allow an ingress address that is not loopback without a "
+                    "token file: anyone who reaches it can store events."}));
+  options.push_back(Size(&Config::ingress_max_body_bytes,
+                         {.min = kKiB, .max = kMiB, .zero = ""},
+                         {.name = "ingress-max-body-bytes",
+                          .group = group,
+                          .default_text = "256KiB",
+                          .help = "Largest body of a webhook."}));
+  options.push_back(Duration(
+      &Config::dedup_window,
+      {.min = absl::Milliseconds(100), .max = absl::Hours(24) * 30, .zero = ""},
+      {.name = "dedup-window",
+       .group = group,
+       .default_text = "10m",
+       .help = "An identical webhook of a kind that can happen again is a "
+               "duplicate within this time, and a new event after it."}));
+}
+
+void AddLog(std::vector<Option>& options) {
+  const std::string group = "Event log";
+  options.push_back(Duration(&Config::retention_age,
+                             {.min = absl::Seconds(1),
+                              .max = absl::Hours(24) * 3650,
+                              .zero = "whatever their age"},
+                             {.name = "retention-age",
+                              .group = group,
+                              .default_text = "30d",
+                              .help = "Keep events for at least this long."}));
+  options.push_back(
+      Size(&Config::retention_bytes,
+           {.min = kKiB, .max = 64 * kTiB, .zero = "without limit"},
+           {.name = "retention-bytes",
+            .group = group,
+            .default_text = "0",
+            .help = "Drop the oldest events when the log is larger than "
+                    "this."}));
+}
+
+void AddGrpc(std::vector<Option>& options) {
+  const std::string group = "gRPC (subscribers)";
+  options.push_back(Listener(&Config::grpc_address,
+                             {.name = "grpc-address",
+                              .group = group,
+                              .default_text = "127.0.0.1:9090",
+                              .help = "Where subscribers connect to."}));
+  options.push_back(
+      Flag(&Config::insecure_grpc,
+           {.name = "insecure-grpc",
+            .group = group,
+            .default_text = "",
+            .help = "Allow a gRPC address that is not loopback without TLS: "
+                    "anyone who reaches it can read every event."}));
+}
+
+void AddAdmin(std::vector<Option>& options) {
+  options.push_back(
+      Listener(&Config::admin_address,
+               {.name = "admin-address",
+                .group = "Admin",
+                .default_text = "127.0.0.1:8081",
+                .help = "Where /livez, /readyz, /metrics and /version are."}));
+}
+
+std::vector<Option> MakeOptions() {
+  std::vector<Option> options;
+  AddGeneral(options);
+  AddIngress(options);
+  AddLog(options);
+  AddGrpc(options);
+  AddAdmin(options);
+  return options;
+}
+
+}  // namespace
+
+std::string Option::Flag() const { return absl::StrCat("--", name); }
+
+std::string Option::Environment() const {
+  return absl::StrCat(
+      std::string(kEnvironmentPrefix),
+      absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
+}
+
+std::span<const Option> Options() {
+  static const auto& options = *new std::vector<Option>(MakeOptions());
+  return options;
+}
+
+const Option* FindOption(std::string_view name) {
+  for (const Option& option : Options()) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+std::string SuggestOption(std::string_view name) {
+  // Long names are nobody's typing mistake; they would only cost time.
+  constexpr size_t kNameMax = 64;
+  constexpr size_t kDistanceMax = 4;
+  size_t nearest_distance = kDistanceMax + 1;
+  const Option* nearest = nullptr;
+  if (name.size() <= kNameMax) {
+    for (const Option& option : Options()) {
+      const size_t distance = EditDistance(name, option.name);
+      if (distance >= nearest_distance) continue;
+      nearest_distance = distance;
+      nearest = &option;
+    }
+  }
+  if (nearest == nullptr) return "--help lists those that there are";
+  return absl::StrCat("did you mean '", nearest->name, "'?");
+}
+
+}  // namespace enveloperelay
