@@ -1,0 +1,192 @@
+// Reads the configuration, runs the server until it is told to stop, and says
+// by its exit status how that went.
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/check.h"
+#include "server/base/clock.h"
+#include "server/base/logging.h"
+#include "server/config/config.h"
+#include "server/config/load.h"
+#include "server/ports_file.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace enveloperelay {
+namespace {
+
+constexpr int kExitDrained = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitBadConfig = 2;
+
+std::map<std::string, std::string> ReadEnvironment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text(*entry);
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) continue;
+    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+std::string VersionText() {
+  return absl::StrCat("envelope-relay ", std::string(kVersion), " (commit ",
+                      std::string(kCommit), ", ", std::string(kBuild), ")");
+}
+
+// SIGTERM and SIGINT, to be read rather than handled. Made before any thread,
+// so that all inherit the mask.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    RELAY_CHECK(pthread_sigmask(SIG_BLOCK, &signals_, nullptr) == 0);
+    fd_ = signalfd(-1, &signals_, SFD_CLOEXEC);
+    RELAY_CHECK(fd_ >= 0);
+  }
+  ~StopSignals() { close(fd_); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  int fd() const { return fd_; }
+  // Takes the signal that made fd() readable.
+  std::string Take() const {
+    signalfd_siginfo info = {};
+    RELAY_CHECK(read(fd_, &info, sizeof(info)) == sizeof(info));
+    return info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
+  }
+  // From now on one more of them, or `limit` having passed, ends the process
+  // at once.
+  void EndProcessOnNext(absl::Duration limit) const {
+    struct sigaction action = {};
+    action.sa_handler = [](int signal) {
+      constexpr std::string_view kAgain =
+          "stopped at once by a second signal\n";
+      constexpr std::string_view kLate = "not drained within --drain-timeout\n";
+      const std::string_view text = signal == SIGALRM ? kLate : kAgain;
+      [[maybe_unused]] const auto ignored =
+          write(STDERR_FILENO, text.data(), text.size());
+      _exit(kExitFailed);
+    };
+    for (const int signal : {SIGTERM, SIGINT, SIGALRM}) {
+      sigaction(signal, &action, nullptr);
+    }
+    const itimerval timer = {.it_interval = {},
+                             .it_value = absl::ToTimeval(limit)};
+    RELAY_CHECK(setitimer(ITIMER_REAL, &timer, nullptr) == 0);
+    RELAY_CHECK(pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr) == 0);
+  }
+
+ private:
+  sigset_t signals_ = {};
+  int fd_ = -1;
+};
+
+// Lets other threads tell the main one that the server has failed.
+class FailureNotice {
+ public:
+  FailureNotice() : fd_(eventfd(0, EFD_CLOEXEC)) { RELAY_CHECK(fd_ >= 0); }
+  ~FailureNotice() { close(fd_); }
+  FailureNotice(const FailureNotice&) = delete;
+  FailureNotice& operator=(const FailureNotice&) = delete;
+
+  int fd() const { return fd_; }
+  void Send(const absl::Status& status) const {
+    spdlog::error("storage failed, ending: {}", status.ToString());
+    const uint64_t one = 1;
+    RELAY_CHECK(write(fd_, &one, sizeof(one)) == sizeof(one));
+  }
+
+ private:
+  int fd_;
+};
+
+// Waits for a signal or a failure and ends the server accordingly.
+int RunUntilStopped(Server& server, const StopSignals& signals,
+                    const FailureNotice& failure,
+                    absl::Duration drain_timeout) {
+  std::array<pollfd, 2> events = {
+      {{.fd = signals.fd(), .events = POLLIN, .revents = 0},
+       {.fd = failure.fd(), .events = POLLIN, .revents = 0}}};
+  while (poll(events.data(), events.size(), -1) < 0) {
+  }
+  const bool failed = events[1].revents != 0;
+  if (!failed) spdlog::info("draining after {}", signals.Take());
+  signals.EndProcessOnNext(drain_timeout);
+  server.Drain(absl::Now() + drain_timeout);
+  if (failed) return kExitFailed;
+  spdlog::info("drained");
+  return kExitDrained;
+}
+
+int Run(const Invocation& invocation) {
+  const Config& config = invocation.config;
+  SetUpLogging(config.log_level, config.log_format);
+  spdlog::info("{} starting, data in {}", VersionText(), config.data_dir);
+  for (const std::string& warning : invocation.warnings) {
+    spdlog::warn("{}", warning);
+  }
+  // A peer that has gone is an error of its write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  const StopSignals signals;
+  const FailureNotice failure;
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
+      config, Clock::Real(),
+      [&failure](const absl::Status& status) { failure.Send(status); });
+  absl::Status started = server.status();
+  if (started.ok() && !config.ports_file.empty()) {
+    started = WritePortsFile(config.ports_file, (*server)->ports());
+  }
+  if (!started.ok()) {
+    spdlog::error("cannot start: {}", started.ToString());
+    return kExitFailed;
+  }
+  const Ports ports = (*server)->ports();
+  spdlog::info("ready: ingress port {}, gRPC port {}, admin port {}",
+               ports.ingress, ports.grpc, ports.admin);
+  return RunUntilStopped(**server, signals, failure, config.drain_timeout);
+}
+
+}  // namespace
+}  // namespace enveloperelay
+
+int main(int argc, char** argv) {
+  using namespace enveloperelay;  // NOLINT(google-build-using-namespace)
+  const absl::StatusOr<Invocation> invocation =
+      LoadConfig({.arguments = std::vector<std::string>(argv + 1, argv + argc),
+                  .environment = ReadEnvironment(),
+                  .version = VersionText()});
+  if (!invocation.ok()) {
+    std::fprintf(stderr,
+                 "envelope-relay: the configuration is not allowed\n%s\n",
+                 std::string(invocation.status().message()).c_str());
+    return kExitBadConfig;
+  }
+  if (!invocation->text.empty()) {
+    std::fputs(invocation->text.c_str(), stdout);
+    return 0;
+  }
+  return Run(*invocation);
+}
