@@ -1,0 +1,36 @@
+#include "client/retry.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "enveloperelay/error_info.h"
+
+namespace enveloperelay::client {
+
+absl::Duration Backoff::Next(double random) {
+  const absl::Duration delay = std::min(bound_, max_) * random;
+  bound_ = std::min(bound_ * 2, max_);
+  return delay;
+}
+
+bool RetryMayMend(const absl::Status& status, bool answered) {
+  const bool from_relay = GetErrorInfo(status).has_value();
+  switch (status.code()) {
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnimplemented:
+      return !from_relay && answered;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kDataLoss:
+      return !from_relay;
+    default:
+      return true;
+  }
+}
+
+}  // namespace enveloperelay::client
