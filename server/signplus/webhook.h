@@ -1,0 +1,45 @@
+#ifndef ENVELOPE_RELAY_SERVER_SIGNPLUS_WEBHOOK_H_
+#define ENVELOPE_RELAY_SERVER_SIGNPLUS_WEBHOOK_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "enveloperelay/v1/events.pb.h"
+
+namespace enveloperelay {
+
+// Deepest nesting of objects and arrays that a webhook may have.
+inline constexpr size_t kWebhookDepthMax = 32;
+
+// A webhook as it was received. Views are used during the call only.
+struct Webhook {
+  std::string_view body;
+  absl::Time receive_time;
+  // Within it a repeat of an event that may happen again (a view, anything
+  // unknown) is taken for a duplicate. At least a second.
+  absl::Duration dedup_window;
+  // Never stored: blanked out wherever they stand in the body.
+  std::span<const std::string> secrets = {};
+  // The request's `traceparent`; kept if it is of version 00 of W3C Trace
+  // Context.
+  std::string_view traceparent = {};
+};
+
+// Makes an event of a Sign.Plus webhook: all but its sequence and cursor, which
+// the log sets. Names of events and actions match in any letter case; unknown
+// ones become UNSPECIFIED and keep their name; null is as good as absent; of
+// duplicate keys the last wins. Thread-safe.
+//
+// Errors, with messages that repeat nothing of the body:
+//   kInvalidArgument     it is not JSON or not UTF-8; says at which byte;
+//   kFailedPrecondition  JSON, but no Sign.Plus event; names every field that
+//                        is not as it should be ("hook.event", …).
+absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook);
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_SIGNPLUS_WEBHOOK_H_
