@@ -13,6 +13,9 @@
 
 namespace enveloperelay {
 
+// First byte of a frame: the tag of field 1, with a length (wire type 2).
+inline constexpr uint8_t kFrameTag = 0x0a;
+
 // Where one record stands within the bytes of its chunk. A record is framed as
 // it goes out: tag and length of field 1 of SubscribeResponse (of
 // ListEventsResponse and GetEventResponse too), then the EnvelopeEvent, whose

@@ -59,6 +59,7 @@ std::optional<LogRange> Recent::Read(Sequence after,
   LogRange range{.spans = {}, .end = after};
   const MutexLock lock(mutex_);
   if (after >= end_) return range;
+  if (after.Next() < earliest_) return std::nullopt;
   auto it = std::partition_point(
       chunks_.begin(), chunks_.end(), [after](const ChunkPtr& chunk) {
         return chunk->records.back().sequence <= after;
@@ -90,6 +91,7 @@ std::optional<LogRange> Recent::Read(Sequence after,
 void Recent::Trim(Sequence earliest) {
   std::vector<ChunkPtr> dropped;
   const MutexLock lock(mutex_);
+  earliest_ = earliest;
   while (!chunks_.empty() &&
          chunks_.front()->records.back().sequence < earliest) {
     dropped.push_back(PopOldest());

@@ -27,11 +27,11 @@ class Recent {
   void Add(std::shared_ptr<const Chunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Returns records after `after`; none at the end of the log; nothing if the
-  // record right after `after` is not held any more.
+  // record right after `after` is not held any more, or was trimmed.
   std::optional<LogRange> Read(Sequence after, const ReadLimits& limits) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Lets go of the chunks that have no record from `earliest` on.
+  // Retention: what stands before `earliest` is not read any more.
   void Trim(Sequence earliest) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -41,6 +41,7 @@ class Recent {
   const size_t bytes_max_;
   mutable Mutex mutex_;
   Sequence end_ ABSL_GUARDED_BY(mutex_);
+  Sequence earliest_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<const Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -22,11 +22,11 @@ constexpr uint32_t LengthDelimitedTag(int field_number) {
   return (static_cast<uint32_t>(field_number) << 3) | 2;
 }
 
-constexpr uint32_t kFrameTag =
-    LengthDelimitedTag(v1::SubscribeResponse::kEventsFieldNumber);
 constexpr uint32_t kPayloadTag =
     LengthDelimitedTag(v1::EnvelopeEvent::kPayloadFieldNumber);
 
+static_assert(LengthDelimitedTag(v1::SubscribeResponse::kEventsFieldNumber) ==
+              kFrameTag);
 static_assert(LengthDelimitedTag(v1::ListEventsResponse::kEventsFieldNumber) ==
               kFrameTag);
 static_assert(LengthDelimitedTag(v1::GetEventResponse::kEventFieldNumber) ==

@@ -85,13 +85,23 @@ TEST(RecentTest, HoldsTheNewestChunkWhateverItsSize) {
   EXPECT_EQ(recent.Read(Sequence{1}, kNoLimits)->end, Sequence{5});
 }
 
-TEST(RecentTest, TrimsWholeChunks) {
+TEST(RecentTest, ReadsNothingThatWasTrimmed) {
   Recent recent(Sequence{}, SIZE_MAX);
   recent.Add(MakeChunk(1, 3));
   recent.Add(MakeChunk(4, 6));
   recent.Trim(Sequence{5});
+  EXPECT_EQ(recent.Read(Sequence{3}, kNoLimits), std::nullopt);
+  EXPECT_EQ(recent.Read(Sequence{4}, kNoLimits)->end, Sequence{6});
+}
+
+TEST(RecentTest, IsAtItsEndWhenEverythingWasTrimmed) {
+  Recent recent(Sequence{}, SIZE_MAX);
+  recent.Add(MakeChunk(1, 3));
+  recent.Trim(Sequence{4});
   EXPECT_EQ(recent.Read(Sequence{2}, kNoLimits), std::nullopt);
-  EXPECT_EQ(recent.Read(Sequence{3}, kNoLimits)->end, Sequence{6});
+  EXPECT_TRUE(recent.Read(Sequence{3}, kNoLimits)->spans.empty());
+  recent.Add(MakeChunk(4, 4));
+  EXPECT_EQ(recent.Read(Sequence{3}, kNoLimits)->end, Sequence{4});
 }
 
 }  // namespace

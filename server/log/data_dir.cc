@@ -1,0 +1,111 @@
+#include "server/log/data_dir.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "rocksdb/env.h"
+#include "rocksdb/status.h"
+#include "server/log/rocksdb_status.h"
+
+namespace enveloperelay {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status CannotUse(const std::string& dir, std::string_view why) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot use data directory '", dir,
+                   "': ", absl::string_view(why.data(), why.size())));
+}
+
+absl::Status CreateDir(const std::string& dir) {
+  std::error_code error;
+  const fs::path parent = fs::absolute(dir, error).parent_path();
+  if (!error) fs::create_directories(parent, error);
+  if (error) return CannotUse(dir, error.message());
+  if (mkdir(dir.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+    return CannotUse(dir, std::generic_category().message(errno));
+  }
+  return absl::OkStatus();
+}
+
+// True for what a start that was killed before its database was complete may
+// leave behind, and for what a fresh file system holds.
+bool MayBeInNewDir(std::string_view name) {
+  constexpr std::string_view kNames[] = {"LOCK", "IDENTITY", "lost+found"};
+  return std::ranges::find(kNames, name) != std::end(kNames) ||
+         name.starts_with("LOG") || name.starts_with("MANIFEST-") ||
+         name.starts_with("OPTIONS-") || name.ends_with(".dbtmp") ||
+         name.ends_with(".log");
+}
+
+// Locks the database's lock file, as opening it will do again, and lets go:
+// RocksDB's own message would not say what to do about it.
+absl::Status CheckUnlocked(const std::string& dir) {
+  rocksdb::Env* const env = rocksdb::Env::Default();
+  rocksdb::FileLock* lock = nullptr;
+  const std::string file = dir + "/LOCK";
+  const rocksdb::Status locked = env->LockFile(file, &lock);
+  if (locked.ok()) return FromRocksdb(env->UnlockFile(lock), "unlock " + file);
+  // The lock was refused, if the file itself can be opened.
+  std::error_code error;
+  if (fs::exists(file, error) && access(file.c_str(), W_OK) == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("data directory '", dir,
+                     "' is in use by another process; a log has one"));
+  }
+  return CannotUse(dir, locked.ToString());
+}
+
+}  // namespace
+
+absl::StatusOr<bool> PrepareDataDir(const std::string& dir) {
+  absl::Status created = CreateDir(dir);
+  if (!created.ok()) return created;
+
+  bool has_database = false;
+  std::string stranger;
+  std::error_code error;
+  for (fs::directory_iterator it(dir, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name == "CURRENT") has_database = true;
+    if (!MayBeInNewDir(name)) stranger = name;
+  }
+  if (error) return CannotUse(dir, error.message());
+  if (!has_database && !stranger.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "data directory '", dir, "' holds other files, such as '", stranger,
+        "', and no log; allowed is an empty or missing directory, or one that "
+        "holds a log"));
+  }
+  absl::Status unlocked = CheckUnlocked(dir);
+  if (!unlocked.ok()) return unlocked;
+  return has_database;
+}
+
+absl::StatusOr<uint64_t> FreeDiskBytes(const std::string& dir) {
+  struct statvfs stats = {};
+  if (statvfs(dir.c_str(), &stats) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot tell the free space of '", dir,
+                     "': ", std::generic_category().message(errno)));
+  }
+  return uint64_t{stats.f_bavail} * stats.f_frsize;
+}
+
+}  // namespace enveloperelay

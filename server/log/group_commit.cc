@@ -1,0 +1,145 @@
+#include "server/log/group_commit.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/log/append_queue.h"
+#include "server/log/chunk.h"
+#include "server/log/cursor.h"
+#include "server/log/event_log.h"
+#include "server/log/layout.h"
+#include "server/log/record.h"
+#include "server/log/sequence.h"
+
+namespace enveloperelay {
+
+GroupCommit::GroupCommit(const Parts& parts, size_t pending_bytes_max)
+    : parts_(parts), queue_(pending_bytes_max), thread_([this] { Run(); }) {}
+
+GroupCommit::~GroupCommit() { Close(); }
+
+void GroupCommit::Append(EncodedEvent event, EventLog::AppendDone done) {
+  PendingAppend append{.event = std::move(event), .done = std::move(done)};
+  absl::Status status = parts_.health.Get();
+  if (status.ok()) status = queue_.Push(append);
+  if (!status.ok()) std::move(append.done)(std::move(status));
+}
+
+void GroupCommit::Close() {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void GroupCommit::Run() {
+  for (;;) {
+    std::vector<PendingAppend> group = queue_.TakeGroup();
+    if (group.empty()) return;
+    Commit(group);
+    queue_.ReleaseGroup();
+  }
+}
+
+void GroupCommit::Commit(std::vector<PendingAppend>& group) {
+  absl::Status failure = parts_.health.failure();
+  Draft draft;
+  if (failure.ok()) {
+    draft = Prepare(group);
+    failure = Write(draft);
+  }
+  if (!failure.ok()) {
+    draft.answers.assign(group.size(), failure);
+  } else {
+    Publish(draft);
+  }
+  for (size_t i = 0; i < group.size(); ++i) {
+    std::move(group[i].done)(std::move(draft.answers[i]));
+  }
+}
+
+GroupCommit::Draft GroupCommit::Prepare(
+    const std::vector<PendingAppend>& group) const {
+  std::vector<std::string_view> ids;
+  ids.reserve(group.size());
+  for (const PendingAppend& append : group) {
+    ids.emplace_back(append.event.event_id);
+  }
+  const std::vector<absl::StatusOr<Sequence>> stored =
+      parts_.store.FindEventIds(ids);
+
+  Draft draft;
+  draft.last = parts_.extent.last();
+  std::unordered_map<std::string_view, Sequence> added;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const auto twin = added.find(ids[i]);
+    if (twin != added.end()) {
+      draft.answers.emplace_back(Appended{twin->second, /*duplicate=*/true});
+    } else if (stored[i].ok() && parts_.extent.IsRetained(*stored[i])) {
+      draft.answers.emplace_back(Appended{*stored[i], /*duplicate=*/true});
+    } else if (stored[i].ok() || absl::IsNotFound(stored[i].status())) {
+      AddRecord(group[i].event, draft);
+      added.emplace(ids[i], draft.last.sequence);
+      draft.answers.emplace_back(Appended{draft.last.sequence});
+    } else {
+      // Whether it is stored cannot be told: only this one fails.
+      draft.answers.emplace_back(stored[i].status());
+    }
+  }
+  return draft;
+}
+
+void GroupCommit::AddRecord(const EncodedEvent& event, Draft& draft) const {
+  Position& last = draft.last;
+  last.sequence = last.sequence.Next();
+  last.receive_time_micros =
+      std::max(last.receive_time_micros, event.receive_time_micros);
+  Chunk& chunk = *draft.chunk;
+  AppendRecord(event, Cursor{parts_.extent.log_id(), last.sequence},
+               last.receive_time_micros, chunk);
+  const RecordRef& ref = chunk.records.back();
+  last.end_offset += ref.size();
+  parts_.store.PutRecord(chunk, ref, last.end_offset, event.event_id,
+                         event.envelope_id, draft.batch);
+}
+
+absl::Status GroupCommit::Write(Draft& draft) {
+  const auto events = static_cast<double>(draft.chunk->records.size());
+  // A group of duplicates only: the first ones are durable already.
+  if (events == 0) return absl::OkStatus();
+  const auto begin = std::chrono::steady_clock::now();
+  const absl::Status written = parts_.store.Write(draft.batch);
+  if (!written.ok()) {
+    parts_.health.Fail(written);
+    return parts_.health.failure();
+  }
+  const std::chrono::duration<double> took =
+      std::chrono::steady_clock::now() - begin;
+  parts_.metrics.commit_duration_seconds.Observe(took.count());
+  parts_.metrics.commit_events.Observe(events);
+  return absl::OkStatus();
+}
+
+void GroupCommit::Publish(const Draft& draft) {
+  const std::vector<RecordRef>& records = draft.chunk->records;
+  const auto duplicates = std::ranges::count_if(
+      draft.answers, [](const absl::StatusOr<Appended>& answer) {
+        return answer.ok() && answer->duplicate;
+      });
+  parts_.metrics.duplicates.Increment(static_cast<double>(duplicates));
+  if (records.empty()) return;
+  parts_.metrics.appended.Increment(static_cast<double>(records.size()));
+  // What is announced last must find the rest in place.
+  parts_.extent.Append(draft.last, records.front().receive_time_micros);
+  parts_.recent.Add(draft.chunk);
+  parts_.metrics.SetExtent(parts_.extent);
+  parts_.tail.Advance(draft.last.sequence);
+}
+
+}  // namespace enveloperelay

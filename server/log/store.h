@@ -1,0 +1,109 @@
+#ifndef ENVELOPE_RELAY_SERVER_LOG_STORE_H_
+#define ENVELOPE_RELAY_SERVER_LOG_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "rocksdb/db.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
+#include "rocksdb/slice.h"
+#include "rocksdb/write_batch.h"
+#include "server/log/chunk.h"
+#include "server/log/cursor.h"
+#include "server/log/health.h"
+#include "server/log/layout.h"
+#include "server/log/sequence.h"
+#include "server/log/store_options.h"
+
+namespace enveloperelay {
+
+// The RocksDB database of a log, with what FORMAT.md says is in it. Knows
+// where things are stored, not what is retained. Thread-safe.
+class Store {
+ public:
+  // Opens or creates the log in a directory. A background error of RocksDB is
+  // reported to `health`, which must outlive the store.
+  // Errors: kFailedPrecondition (another process has it open, it is no log, or
+  // a newer version wrote it), kDataLoss (damaged), kUnavailable.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(
+      const StoreOptions& options, Health& health);
+
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  LogId log_id() const { return log_id_; }
+  // The newest removed record, and the newest of all, when it was opened.
+  const Position& floor_at_open() const { return floor_; }
+  const Position& last_at_open() const { return last_; }
+
+  // Adds a record and its index entries to `batch`. `end_offset` as in
+  // Position, `event_id` and `envelope_id` as in the event.
+  void PutRecord(const Chunk& chunk, const RecordRef& ref, uint64_t end_offset,
+                 std::string_view event_id, std::string_view envelope_id,
+                 rocksdb::WriteBatch& batch) const;
+
+  // Writes `batch` and returns when it is on the disk. Once it has failed, the
+  // store cannot be written any more.
+  absl::Status Write(rocksdb::WriteBatch& batch);
+
+  // Notes durably that the records up to `floor` are removed. As Write.
+  absl::Status WriteFloor(const Position& floor);
+
+  // Lets go of the bytes of records up to `floor`, which WriteFloor has noted
+  // and nobody is to read any more: whole files at once, what shares a file
+  // with retained records when that is next compacted.
+  absl::Status DropFiles(Sequence floor);
+
+  // Reads the value stored for a record; DecodeRecord reads it.
+  // Errors: kDataLoss (see CorruptSequence), kUnavailable.
+  absl::Status GetRecord(Sequence sequence,
+                         rocksdb::PinnableSlice& value) const;
+
+  // Returns where the events stand that have these ids; kNotFound for those
+  // that the index does not know, kUnavailable where it cannot be read. May
+  // return what has been removed.
+  std::vector<absl::StatusOr<Sequence>> FindEventIds(
+      const std::vector<std::string_view>& event_ids) const;
+
+  // Iterates over the records, or over the index by envelope.
+  std::unique_ptr<rocksdb::Iterator> Records(
+      const rocksdb::ReadOptions& options) const;
+  std::unique_ptr<rocksdb::Iterator> EnvelopeIndex(
+      const rocksdb::ReadOptions& options) const;
+
+  // Writes out what is in memory, so that the next start finds it in place.
+  absl::Status Flush();
+
+ private:
+  Store() = default;
+  absl::Status OpenDb(const StoreOptions& options, Health& health);
+  // Reads what identifies the log; a new one is given its identity.
+  absl::Status ReadMeta();
+  absl::Status CreateMeta();
+  absl::StatusOr<std::string> GetMeta(std::string_view key) const;
+  absl::Status ReadLast();
+
+  std::shared_ptr<RemovedUpTo> removed_up_to_ =
+      std::make_shared<RemovedUpTo>(0);
+  std::unique_ptr<rocksdb::DB> db_;
+  // Owned; destroyed before db_.
+  rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+  rocksdb::ColumnFamilyHandle* records_ = nullptr;
+  rocksdb::ColumnFamilyHandle* by_event_id_ = nullptr;
+  rocksdb::ColumnFamilyHandle* by_envelope_ = nullptr;
+  LogId log_id_;
+  Position floor_;
+  Position last_;
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_LOG_STORE_H_

@@ -1,0 +1,275 @@
+#include "server/log/store_reader.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
+#include "rocksdb/slice.h"
+#include "server/log/chunk.h"
+#include "server/log/errors.h"
+#include "server/log/event_log.h"
+#include "server/log/extent.h"
+#include "server/log/layout.h"
+#include "server/log/rocksdb_status.h"
+#include "server/log/sequence.h"
+#include "server/log/store.h"
+
+namespace enveloperelay {
+namespace {
+
+// A chunk's offsets are 32 bits wide; nobody sends this much at once.
+constexpr size_t kChunkBytesMax = size_t{256} << 20;
+
+constexpr std::string_view kMisfit = "header and frame do not fit together";
+
+absl::Status NoLongerRetained(Sequence after, Sequence floor) {
+  return absl::OutOfRangeError(absl::StrCat(
+      "records after sequence ", after.value,
+      " are no longer retained; the oldest is ", floor.Next().value));
+}
+
+absl::Status EnvelopeIndexDamaged(const std::string& detail) {
+  return absl::UnavailableError(
+      absl::StrCat("the index by envelope cannot be read: ", detail));
+}
+
+// True if a record of `size` bytes still belongs to the read.
+bool Fits(const Chunk& chunk, size_t size, const ReadLimits& limits) {
+  if (chunk.records.empty()) return true;
+  return chunk.records.size() < limits.events_max &&
+         chunk.bytes.size() + size <=
+             std::min(limits.bytes_max, kChunkBytesMax);
+}
+
+LogRange RangeOf(std::shared_ptr<const Chunk> chunk) {
+  LogRange range;
+  range.end = chunk->records.back().sequence;
+  const size_t count = chunk->records.size();
+  range.spans.push_back({.chunk = std::move(chunk), .first = 0, .last = count});
+  return range;
+}
+
+}  // namespace
+
+absl::StatusOr<LogRange> StoreReader::Read(Sequence after,
+                                           const ReadLimits& limits) const {
+  const Sequence last = extent_.last().sequence;
+  const Sequence floor = extent_.floor().sequence;
+  if (after < floor) return NoLongerRetained(after, floor);
+  if (after >= last) return LogRange{.spans = {}, .end = after};
+
+  const auto chunk = std::make_shared<Chunk>();
+  absl::Status status = Scan(after, last, limits, *chunk);
+  // Retention may have taken away what was to be read.
+  const Sequence floor_now = extent_.floor().sequence;
+  if (after < floor_now) return NoLongerRetained(after, floor_now);
+  if (chunk->records.empty()) return status;
+  return RangeOf(chunk);
+}
+
+absl::Status StoreReader::Scan(Sequence after, Sequence last,
+                               const ReadLimits& limits, Chunk& chunk) const {
+  rocksdb::ReadOptions options;
+  // A reader far behind must not push out what others need.
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it = store_.Records(options);
+  Sequence next = after.Next();
+  std::optional<uint64_t> end_offset;
+  for (it->Seek(EncodeSequence(next)); it->Valid() && next <= last;
+       it->Next(), next = next.Next()) {
+    if (DecodeSequence(FromSlice(it->key())) != next) break;
+    const std::optional<StoredRecord> record =
+        DecodeRecord(next, FromSlice(it->value()));
+    if (!record.has_value()) return CorruptRecord(next, kMisfit);
+    const size_t size = record->frame.size();
+    if (end_offset.has_value() &&
+        record->position.end_offset != *end_offset + size) {
+      return CorruptRecord(next, "its offset does not follow the last one");
+    }
+    if (!Fits(chunk, size, limits)) return absl::OkStatus();
+    end_offset = record->position.end_offset;
+    AppendStored(*record, chunk);
+  }
+  if (it->status().IsCorruption()) {
+    return CorruptRecord(next, it->status().ToString());
+  }
+  if (!it->status().ok()) return FromRocksdb(it->status(), "read records");
+  if (next <= last) return CorruptRecord(next, "it is missing");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Sequence>> StoreReader::EnvelopeSequences(
+    std::span<const std::string> envelope_ids, Sequence after, Sequence last,
+    size_t events_max) const {
+  std::vector<std::string> ids(envelope_ids.begin(), envelope_ids.end());
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+
+  // The newest of those found on top: it goes when an older one comes.
+  std::priority_queue<Sequence> found;
+  const std::unique_ptr<rocksdb::Iterator> it =
+      store_.EnvelopeIndex(rocksdb::ReadOptions());
+  for (const std::string& id : ids) {
+    const std::string prefix = EnvelopePrefix(id);
+    for (it->Seek(EnvelopeKey(id, after.Next()));
+         it->Valid() && it->key().starts_with(prefix); it->Next()) {
+      const std::optional<Sequence> sequence =
+          EnvelopeKeySequence(FromSlice(it->key()));
+      if (!sequence.has_value()) return EnvelopeIndexDamaged("a short key");
+      const bool full = found.size() > events_max;
+      if (*sequence > last || (full && *sequence > found.top())) break;
+      if (full) found.pop();
+      found.push(*sequence);
+    }
+    if (!it->status().ok()) {
+      return EnvelopeIndexDamaged(it->status().ToString());
+    }
+  }
+  std::vector<Sequence> sequences(found.size());
+  for (size_t i = found.size(); i > 0; --i) {
+    sequences[i - 1] = found.top();
+    found.pop();
+  }
+  return sequences;
+}
+
+absl::StatusOr<LogRange> StoreReader::ReadEnvelopes(
+    std::span<const std::string> envelope_ids, Sequence after,
+    const ReadLimits& limits) const {
+  const Sequence last = extent_.last().sequence;
+  const Sequence begin = std::max(after, extent_.floor().sequence);
+  const absl::StatusOr<std::vector<Sequence>> sequences =
+      EnvelopeSequences(envelope_ids, begin, last, limits.events_max);
+  if (!sequences.ok()) return sequences.status();
+
+  const auto chunk = std::make_shared<Chunk>();
+  rocksdb::PinnableSlice value;
+  for (const Sequence sequence : *sequences) {
+    value.Reset();
+    absl::Status status = store_.GetRecord(sequence, value);
+    std::optional<StoredRecord> record;
+    if (status.ok()) {
+      record = DecodeRecord(sequence, FromSlice(value));
+      if (!record.has_value()) status = CorruptRecord(sequence, kMisfit);
+    }
+    if (!status.ok()) {
+      // Removed meanwhile: no part of the history any more.
+      if (!extent_.IsRetained(sequence)) continue;
+      if (chunk->records.empty()) return status;
+      return RangeOf(chunk);
+    }
+    if (!Fits(*chunk, record->frame.size(), limits)) return RangeOf(chunk);
+    AppendStored(*record, *chunk);
+  }
+  LogRange range;
+  if (!chunk->records.empty()) range = RangeOf(chunk);
+  range.end = std::max(last, after);
+  return range;
+}
+
+absl::StatusOr<ChunkSpan> StoreReader::Get(Sequence sequence) const {
+  const absl::Status absent =
+      absl::NotFoundError(absl::StrCat("no event ", sequence.value));
+  if (!extent_.IsRetained(sequence)) return absent;
+  rocksdb::PinnableSlice value;
+  absl::Status status = store_.GetRecord(sequence, value);
+  if (!extent_.IsRetained(sequence)) return absent;
+  if (!status.ok()) return status;
+  const std::optional<StoredRecord> record =
+      DecodeRecord(sequence, FromSlice(value));
+  if (!record.has_value()) return CorruptRecord(sequence, kMisfit);
+  const auto chunk = std::make_shared<Chunk>();
+  AppendStored(*record, *chunk);
+  return ChunkSpan{.chunk = chunk, .first = 0, .last = 1};
+}
+
+absl::StatusOr<Sequence> StoreReader::FindEventId(
+    std::string_view event_id) const {
+  absl::StatusOr<Sequence> found = store_.FindEventIds({event_id}).front();
+  if (found.ok() && !extent_.IsRetained(*found)) {
+    return absl::NotFoundError("no such event");
+  }
+  return found;
+}
+
+absl::StatusOr<Sequence> StoreReader::FindTime(absl::Time time) const {
+  const absl::StatusOr<Position> before =
+      FindBefore([time](const Probe& probe) {
+        return absl::FromUnixMicros(probe.position.receive_time_micros) >= time;
+      });
+  if (!before.ok()) return before.status();
+  return before->sequence;
+}
+
+absl::StatusOr<StoreReader::Probe> StoreReader::ReadProbe(
+    Sequence sequence) const {
+  rocksdb::PinnableSlice value;
+  absl::Status status = store_.GetRecord(sequence, value);
+  if (!status.ok()) return status;
+  const std::optional<StoredRecord> record =
+      DecodeRecord(sequence, FromSlice(value));
+  if (!record.has_value()) return CorruptRecord(sequence, kMisfit);
+  return Probe{
+      .position = record->position,
+      .begin_offset = record->position.end_offset - record->frame.size()};
+}
+
+absl::StatusOr<StoreReader::Probe> StoreReader::FirstWhole(Sequence first,
+                                                           Sequence end) const {
+  for (Sequence at = first; at < end; at = at.Next()) {
+    absl::StatusOr<Probe> probe = ReadProbe(at);
+    if (!absl::IsDataLoss(probe.status())) return probe;
+    // Not damaged, but removed meanwhile, and so is more: the caller knows.
+    if (!extent_.IsRetained(at)) break;
+  }
+  return absl::NotFoundError("no whole record");
+}
+
+absl::StatusOr<Position> StoreReader::FindBefore(
+    absl::FunctionRef<bool(const Probe&)> reached) const {
+  Position before = extent_.floor();
+  Sequence end = extent_.last().sequence.Next();
+  while (before.sequence.Next() < end) {
+    const Sequence middle{before.sequence.value +
+                          (end.value - before.sequence.value) / 2};
+    const absl::StatusOr<Probe> probe = FirstWhole(middle, end);
+    if (!probe.ok() && !absl::IsNotFound(probe.status())) return probe.status();
+    const Position floor = extent_.floor();
+    if (floor.sequence > before.sequence) {
+      // Retention has overtaken the search: it goes on above.
+      before = floor;
+      end = std::max(end, before.sequence.Next());
+    } else if (!probe.ok() || reached(*probe)) {
+      end = middle;
+    } else {
+      before = probe->position;
+    }
+  }
+  return before;
+}
+
+absl::StatusOr<int64_t> StoreReader::EarliestMicrosAfter(
+    const Position& floor) const {
+  const absl::StatusOr<Probe> probe =
+      FirstWhole(floor.sequence.Next(), extent_.last().sequence.Next());
+  if (probe.ok()) return probe->position.receive_time_micros;
+  if (absl::IsNotFound(probe.status())) return floor.receive_time_micros;
+  return probe.status();
+}
+
+}  // namespace enveloperelay
