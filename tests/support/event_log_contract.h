@@ -1,7 +1,7 @@
 #ifndef ENVELOPE_RELAY_TESTS_SUPPORT_EVENT_LOG_CONTRACT_H_
 #define ENVELOPE_RELAY_TESTS_SUPPORT_EVENT_LOG_CONTRACT_H_
 
-// What every EventLog does. A test program runs it over one:
+// What every EventLog does. One file of a test program runs it over one:
 //
 //   INSTANTIATE_TEST_SUITE_P(Memory, EventLogContract,
 //                            ::testing::Values(&MakeMemoryLogUnderTest));
@@ -28,6 +28,7 @@
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
 #include "tests/support/append.h"
+#include "tests/support/log_range.h"
 
 namespace enveloperelay::testing {
 
@@ -42,33 +43,6 @@ class EventLogUnderTest {
 };
 
 using EventLogFactory = std::unique_ptr<EventLogUnderTest> (*)();
-
-inline constexpr ReadLimits kNoLimits{.events_max = SIZE_MAX,
-                                      .bytes_max = SIZE_MAX};
-
-// The sequences of the records of a range, in its order.
-inline std::vector<uint64_t> Sequences(const LogRange& range) {
-  std::vector<uint64_t> sequences;
-  for (const ChunkSpan& span : range.spans) {
-    for (size_t i = span.first; i < span.last; ++i) {
-      sequences.push_back(span.chunk->records[i].sequence.value);
-    }
-  }
-  return sequences;
-}
-
-// The events of a range, read as a subscriber would.
-inline std::vector<v1::EnvelopeEvent> Events(const LogRange& range) {
-  v1::SubscribeResponse response;
-  std::string bytes;
-  for (const ChunkSpan& span : range.spans) {
-    for (size_t i = span.first; i < span.last; ++i) {
-      bytes.append(span.chunk->Frame(span.chunk->records[i]));
-    }
-  }
-  EXPECT_TRUE(response.ParseFromString(bytes));
-  return {response.events().begin(), response.events().end()};
-}
 
 class EventLogContract : public ::testing::TestWithParam<EventLogFactory> {
  protected:

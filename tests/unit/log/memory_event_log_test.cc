@@ -15,6 +15,7 @@
 #include "server/log/sequence.h"
 #include "tests/support/append.h"
 #include "tests/support/event_log_contract.h"
+#include "tests/support/log_range.h"
 
 namespace enveloperelay::testing {
 namespace {

@@ -1,0 +1,136 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
+#include "server/log/embedded_log.h"
+#include "server/log/layout.h"
+#include "server/log/sequence.h"
+#include "tests/integration/log/test_log.h"
+#include "tests/support/temp_dir.h"
+
+namespace enveloperelay::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::Status OpenStatus(const std::string& dir) {
+  prometheus::Registry registry;
+  const FakeClock clock(kStart);
+  EmbeddedLogOptions options;
+  options.data_dir = dir;
+  return EmbeddedLog::Open(std::move(options), clock, registry).status();
+}
+
+std::string Message(const absl::Status& status) {
+  return std::string(status.message());
+}
+
+TEST(DataDirTest, IsCreatedForThisUserOnly) {
+  const TempDir parent;
+  const std::string dir = parent.File("some/where");
+  EXPECT_TRUE(OpenStatus(dir).ok());
+  struct stat info = {};
+  ASSERT_EQ(stat(dir.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0700u);
+}
+
+TEST(DataDirTest, MayBeAFreshFileSystem) {
+  const TempDir dir;
+  std::filesystem::create_directory(dir.File("lost+found"));
+  EXPECT_TRUE(OpenStatus(dir.path()).ok());
+}
+
+TEST(DataDirTest, IsRefusedWhenItHoldsOtherFiles) {
+  const TempDir dir;
+  std::ofstream(dir.File("notes.txt")) << "mine";
+  const absl::Status status = OpenStatus(dir.path());
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("notes.txt"));
+  EXPECT_FALSE(std::filesystem::exists(dir.File("LOCK")));
+}
+
+TEST(DataDirTest, IsRefusedWhenItIsNoDirectory) {
+  const TempDir dir;
+  std::ofstream(dir.File("file")) << "mine";
+  const absl::Status status = OpenStatus(dir.File("file"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Message(status), HasSubstr(dir.File("file")));
+}
+
+TEST(DataDirTest, IsRefusedWhenItHoldsAnotherDatabase) {
+  const TempDir dir;
+  {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, dir.path(), &db).ok());
+    const std::unique_ptr<rocksdb::DB> owned(db);
+    ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), "key", "value").ok());
+  }
+  const absl::Status status = OpenStatus(dir.path());
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("no log of this service"));
+}
+
+// Opens the log's database behind its back, with what it has, and `work`s.
+template <typename Work>
+void WithDatabase(const std::string& dir, Work work) {
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, dir, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names)
+    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(
+      rocksdb::DB::Open(rocksdb::DBOptions(), dir, families, &handles, &db)
+          .ok());
+  const std::unique_ptr<rocksdb::DB> owned(db);
+  work(*db);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  }
+}
+
+TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
+  TestLog log;
+  log.Append(1);
+  log.Close();
+  WithDatabase(log.dir(), [](rocksdb::DB& db) {
+    EXPECT_TRUE(db.Put(rocksdb::WriteOptions(), "format_version",
+                       EncodeSequence(Sequence{kFormatVersion + 1}))
+                    .ok());
+  });
+  const absl::Status status = log.TryOpen().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("newer version"));
+  EXPECT_THAT(Message(status), HasSubstr("its format is 2"));
+}
+
+TEST(DataDirTest, IsRefusedWhenItHoldsMoreThanIsKnown) {
+  TestLog log;
+  log.Close();
+  WithDatabase(log.dir(), [](rocksdb::DB& db) {
+    rocksdb::ColumnFamilyHandle* handle = nullptr;
+    EXPECT_TRUE(db.CreateColumnFamily({}, "telepathy", &handle).ok());
+    EXPECT_TRUE(db.DestroyColumnFamilyHandle(handle).ok());
+  });
+  const absl::Status status = log.TryOpen().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("telepathy"));
+}
+
+}  // namespace
+}  // namespace enveloperelay::testing

@@ -1,0 +1,331 @@
+#include "server/log/embedded_log.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <latch>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/mutex.h"
+#include "server/log/event_log.h"
+#include "server/log/sequence.h"
+#include "tests/integration/log/test_log.h"
+#include "tests/support/append.h"
+#include "tests/support/event_log_contract.h"
+#include "tests/support/log_range.h"
+
+namespace enveloperelay::testing {
+namespace {
+
+constexpr absl::Duration kAge = absl::Hours(1000);
+
+EmbeddedLogOptions WithAge(absl::Duration age) {
+  EmbeddedLogOptions options;
+  options.retention_age = age;
+  return options;
+}
+
+class EmbeddedLogUnderTest final : public EventLogUnderTest {
+ public:
+  EventLog& log() override { return *log_; }
+  void Expire(absl::Time time) override {
+    log_.clock().Advance(time + kAge - log_.clock().Now());
+    log_->Maintain();
+  }
+
+ private:
+  TestLog log_ = TestLog(WithAge(kAge));
+};
+
+std::unique_ptr<EventLogUnderTest> MakeEmbeddedLogUnderTest() {
+  return std::make_unique<EmbeddedLogUnderTest>();
+}
+
+INSTANTIATE_TEST_SUITE_P(Embedded, EventLogContract,
+                         ::testing::Values(&MakeEmbeddedLogUnderTest));
+
+TEST(EmbeddedLogTest, IsTheSameAfterARestart) {
+  TestLog log;
+  log.Fill(1, 100);
+  const LogBounds before = log->Bounds();
+  log.Open();
+  const LogBounds after = log->Bounds();
+  EXPECT_EQ(after.log_id, before.log_id);
+  EXPECT_EQ(after.earliest, Sequence{1});
+  EXPECT_EQ(after.latest, Sequence{100});
+  EXPECT_EQ(after.earliest_time, before.earliest_time);
+  EXPECT_EQ(after.latest_time, before.latest_time);
+  EXPECT_EQ(log->tail().end(), Sequence{100});
+  EXPECT_EQ(log.ReadAll({}).size(), 100);
+  EXPECT_EQ(log.Append(101), Sequence{101});
+}
+
+TEST(EmbeddedLogTest, EachLogHasAnIdentityOfItsOwn) {
+  TestLog one;
+  TestLog other;
+  EXPECT_NE(one->Bounds().log_id, other->Bounds().log_id);
+}
+
+TEST(EmbeddedLogTest, KnowsADuplicateAcrossARestart) {
+  TestLog log;
+  log.Fill(1, 10);
+  log.Open();
+  const absl::StatusOr<Appended> again =
+      AppendAndWait(*log, MakeEvent({.event_id = "event-7"}));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->sequence, log->FindEventId("event-7").value());
+  EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_duplicates_total"),
+            1);
+}
+
+TEST(EmbeddedLogTest, MovesReceiveTimesForwardAcrossARestart) {
+  TestLog log;
+  log.Append(50);
+  log.Open();
+  log.Append(20);
+  EXPECT_EQ(log->Bounds().latest_time, kStart + absl::Seconds(50));
+}
+
+TEST(EmbeddedLogTest, ServesFromTheStoreWhatMemoryHasLost) {
+  EmbeddedLogOptions options;
+  options.recent_bytes_max = 4096;
+  TestLog log(std::move(options));
+  for (int i = 1; i <= 50; ++i) log.Append(i, 1000);
+  EXPECT_EQ(log->ReadRecent({}, kNoLimits), std::nullopt);
+  EXPECT_TRUE(log->ReadRecent(Sequence{49}, kNoLimits).has_value());
+  EXPECT_EQ(log.ReadAll({}).size(), 50);
+}
+
+TEST(EmbeddedLogTest, ReadsARecordLargerThanAnyBlock) {
+  TestLog log;
+  log.Append(1, size_t{3} << 20);
+  log.Append(2);
+  log.Open();
+  const absl::StatusOr<LogRange> range = log->Read({}, kNoLimits);
+  ASSERT_TRUE(range.ok()) << range.status();
+  EXPECT_EQ(Events(*range).at(0).payload(), TestLog::Noise(1, size_t{3} << 20));
+}
+
+// What appends from several threads were answered.
+class Answers {
+ public:
+  void Add(const std::string& event_id, const Appended& appended) {
+    const MutexLock lock(mutex_);
+    sequences_[event_id].insert(appended.sequence.value);
+    if (!appended.duplicate) ++stored_;
+  }
+  std::map<std::string, std::set<uint64_t>> sequences() const {
+    const MutexLock lock(mutex_);
+    return sequences_;
+  }
+  int stored() const {
+    const MutexLock lock(mutex_);
+    return stored_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, std::set<uint64_t>> sequences_ ABSL_GUARDED_BY(mutex_);
+  int stored_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST(EmbeddedLogTest, StoresAnEventOnceHoweverManyAppendItAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kEvents = 500;
+  TestLog log;
+  Answers answers;
+  std::latch answered(kThreads * kEvents);
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kEvents; ++i) {
+        const std::string id = absl::StrCat("event-", i);
+        log->Append(MakeEvent({.event_id = id}),
+                    [&answers, &answered,
+                     id](const absl::StatusOr<Appended>& appended) {
+                      if (appended.ok()) answers.Add(id, *appended);
+                      answered.count_down();
+                    });
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  answered.wait();
+
+  EXPECT_EQ(answers.stored(), kEvents);
+  EXPECT_EQ(log->Bounds().latest, Sequence{kEvents});
+  const auto sequences = answers.sequences();
+  ASSERT_EQ(sequences.size(), kEvents);
+  for (const auto& [id, places] : sequences) {
+    ASSERT_EQ(places.size(), 1) << id;
+    ASSERT_EQ(log->FindEventId(id).value().value, *places.begin());
+  }
+}
+
+// Holds the committing thread in an answer until told to go on.
+class Hold {
+ public:
+  explicit Hold(EventLog& log) {
+    log.Append(MakeEvent({.event_id = "hold"}),
+               [this](const absl::StatusOr<Appended>&) {
+                 reached_.count_down();
+                 let_go_.wait();
+               });
+    reached_.wait();
+  }
+  ~Hold() { LetGo(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  void LetGo() {
+    if (!std::exchange(gone_, true)) let_go_.count_down();
+  }
+
+ private:
+  std::latch reached_ = std::latch(1);
+  std::latch let_go_ = std::latch(1);
+  bool gone_ = false;
+};
+
+TEST(EmbeddedLogTest, CommitsWhatGathersMeanwhileInOneGroup) {
+  TestLog log;
+  std::latch answered(100);
+  {
+    const Hold hold(*log);
+    for (int i = 0; i < 100; ++i) {
+      log->Append(MakeEvent({.event_id = absl::StrCat("event-", i)}),
+                  [&answered](const absl::StatusOr<Appended>&) {
+                    answered.count_down();
+                  });
+    }
+  }
+  answered.wait();
+  EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_commit_events"), 2);
+  EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_appended_total"),
+            101);
+}
+
+TEST(EmbeddedLogTest, RefusesMoreAppendsThanMayWait) {
+  EmbeddedLogOptions options;
+  options.pending_bytes_max = 100'000;
+  TestLog log(std::move(options));
+  std::latch answered(1);
+  {
+    const Hold hold(*log);
+    const std::string payload(60'000, 'x');
+    log->Append(MakeEvent({.event_id = "fits", .payload = payload}),
+                [&answered](const absl::StatusOr<Appended>& appended) {
+                  EXPECT_TRUE(appended.ok()) << appended.status();
+                  answered.count_down();
+                });
+    EXPECT_EQ(
+        AppendAndWait(*log, MakeEvent({.event_id = "no", .payload = payload}))
+            .status()
+            .code(),
+        absl::StatusCode::kResourceExhausted);
+  }
+  answered.wait();
+  EXPECT_TRUE(AppendAndWait(*log, MakeEvent({.event_id = "no"})).ok());
+}
+
+TEST(EmbeddedLogTest, AnswersWhatItHasTakenBeforeItIsClosed) {
+  TestLog log;
+  std::atomic<int> stored = 0;
+  for (int i = 0; i < 200; ++i) {
+    log->Append(MakeEvent({.event_id = absl::StrCat("event-", i)}),
+                [&stored](const absl::StatusOr<Appended>& appended) {
+                  if (appended.ok()) ++stored;
+                });
+  }
+  log->Close();
+  EXPECT_EQ(stored, 200);
+  EXPECT_EQ(
+      AppendAndWait(*log, MakeEvent({.event_id = "late"})).status().code(),
+      absl::StatusCode::kUnavailable);
+  EXPECT_EQ(log.ReadAll({}).size(), 200);
+  log.Open();
+  EXPECT_EQ(log.ReadAll({}).size(), 200);
+}
+
+TEST(EmbeddedLogTest, RefusesAppendsWhileTheDiskIsFull) {
+  std::atomic<uint64_t> free = 1000;
+  EmbeddedLogOptions options;
+  options.disk_reserve_bytes = 500;
+  options.free_disk_bytes = [&free](const std::string&) {
+    return absl::StatusOr<uint64_t>(free.load());
+  };
+  TestLog log(std::move(options));
+  log.Append(1);
+  free = 499;
+  log->Maintain();
+  EXPECT_EQ(log->Health().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(AppendAndWait(*log, MakeEvent({.event_id = "x"})).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(log.ReadAll({}).size(), 1);
+  free = 500;
+  log->Maintain();
+  EXPECT_TRUE(log->Health().ok());
+  EXPECT_EQ(log.Append(2), Sequence{2});
+  log.Close();
+}
+
+TEST(EmbeddedLogTest, NoticesByItselfThatTheDiskIsFull) {
+  std::atomic<int> checks = 0;
+  EmbeddedLogOptions options;
+  options.free_disk_bytes = [&checks](const std::string&) {
+    ++checks;
+    checks.notify_all();
+    return absl::StatusOr<uint64_t>(UINT64_MAX);
+  };
+  TestLog log(std::move(options));
+  // One is made by the start; the test's time limit bounds the wait.
+  for (int seen = checks; seen < 2; seen = checks) checks.wait(seen);
+  EXPECT_TRUE(log->Health().ok());
+  log.Close();
+}
+
+TEST(EmbeddedLogTest, ReportsWhatItHolds) {
+  TestLog log;
+  log.Fill(1, 10);
+  const LogRange range = log->Read({}, kNoLimits).value();
+  const auto bytes = static_cast<double>(range.spans.at(0).chunk->bytes.size());
+  const prometheus::Registry& registry = log.registry();
+  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_latest_sequence"), 10);
+  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_earliest_sequence"), 1);
+  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_stored_bytes"), bytes);
+  EXPECT_GE(MetricValue(registry, "envelope_relay_log_commit_duration_seconds"),
+            1);
+}
+
+TEST(EmbeddedLogTest, RefusesOptionsThatAreOutOfRange) {
+  const auto code = [](EmbeddedLogOptions options) {
+    TestLog log;
+    return log.TryOpen(std::move(options)).status().code();
+  };
+  EXPECT_EQ(code(WithAge(absl::Milliseconds(999))),
+            absl::StatusCode::kInvalidArgument);
+  EmbeddedLogOptions small_cache;
+  small_cache.cache_bytes = 1 << 20;
+  EXPECT_EQ(code(std::move(small_cache)), absl::StatusCode::kInvalidArgument);
+  EmbeddedLogOptions large_queue;
+  large_queue.pending_bytes_max = size_t{1} << 31;
+  EXPECT_EQ(code(std::move(large_queue)), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace enveloperelay::testing

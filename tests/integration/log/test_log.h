@@ -1,0 +1,91 @@
+#ifndef ENVELOPE_RELAY_TESTS_INTEGRATION_LOG_TEST_LOG_H_
+#define ENVELOPE_RELAY_TESTS_INTEGRATION_LOG_TEST_LOG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "server/log/embedded_log.h"
+#include "server/log/event_log.h"
+#include "server/log/sequence.h"
+#include "tests/support/append.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/log_range.h"
+#include "tests/support/temp_dir.h"
+
+namespace enveloperelay::testing {
+
+inline constexpr absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
+
+// An embedded log in a directory of its own, with a clock that stands still.
+class TestLog {
+ public:
+  // Leaves options that a test sets as they are, but for the directory.
+  explicit TestLog(EmbeddedLogOptions options = {}) {
+    Open(std::move(options));
+  }
+
+  EmbeddedLog& operator*() { return *log_; }
+  EmbeddedLog* operator->() { return log_.get(); }
+  FakeClock& clock() { return clock_; }
+  prometheus::Registry& registry() { return *registry_; }
+  const std::string& dir() const { return dir_.path(); }
+
+  // Closes the log if it is open, and opens it again.
+  void Open(EmbeddedLogOptions options = {}) {
+    auto opened = TryOpen(std::move(options));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    log_ = *std::move(opened);
+  }
+  absl::StatusOr<std::unique_ptr<EmbeddedLog>> TryOpen(
+      EmbeddedLogOptions options = {}) {
+    log_.reset();
+    registry_ = std::make_unique<prometheus::Registry>();
+    options.data_dir = dir_.path();
+    return EmbeddedLog::Open(std::move(options), clock_, *registry_);
+  }
+  void Close() { log_.reset(); }
+
+  // Appends event number `i`, received `i` seconds after kStart, with a
+  // payload that does not compress.
+  Sequence Append(int i, size_t payload_bytes = 100) {
+    const std::string payload = Noise(static_cast<uint32_t>(i), payload_bytes);
+    const absl::StatusOr<Appended> appended = AppendAndWait(
+        *log_, MakeEvent({.event_id = absl::StrCat("event-", i),
+                          .receive_time = kStart + absl::Seconds(i),
+                          .payload = payload}));
+    EXPECT_TRUE(appended.ok()) << appended.status();
+    return appended.ok() ? appended->sequence : Sequence{};
+  }
+  // Appends events `first` to `last`, many in one commit.
+  void Fill(int first, int last, size_t payload_bytes = 100);
+
+  // Reads on after `after` to the end; the sequences of all it gets.
+  std::vector<uint64_t> ReadAll(Sequence after);
+
+  static std::string Noise(uint32_t seed, size_t bytes);
+
+ private:
+  TempDir dir_;
+  FakeClock clock_ = FakeClock(kStart);
+  std::unique_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<EmbeddedLog> log_;
+};
+
+// The value of a metric without labels: of a gauge or counter, or how often a
+// histogram was observed.
+double MetricValue(const prometheus::Registry& registry,
+                   const std::string& name);
+
+}  // namespace enveloperelay::testing
+
+#endif  // ENVELOPE_RELAY_TESTS_INTEGRATION_LOG_TEST_LOG_H_
