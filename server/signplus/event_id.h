@@ -16,9 +16,9 @@ struct EventIdentity {
   std::string_view file_name = {};
   std::string_view recipient_id = {};
   std::string_view action = {};  // data.action, in any letter case
-  // Tells repeats apart that have an identical body: the receive time in whole
-  // seconds since the Unix epoch, divided by the length of the window in
-  // seconds and rounded down, in decimal. Empty for what happens once.
+  // Tells repeats apart that have an identical body: the time from the Unix
+  // epoch to the receive time, divided by the length of the window and rounded
+  // down, in decimal. Empty for what happens once.
   std::string_view window = {};
 };
 

@@ -73,9 +73,10 @@ bool HappensOnce(v1::EventType type, const WebhookFields& fields) {
 }
 
 std::string Window(const Webhook& webhook) {
-  const int64_t window = absl::ToInt64Seconds(webhook.dedup_window);
-  RELAY_CHECK(window >= 1);
-  return absl::StrCat(absl::ToUnixSeconds(webhook.receive_time) / window);
+  RELAY_CHECK(webhook.dedup_window > absl::ZeroDuration());
+  absl::Duration within;
+  return absl::StrCat(absl::IDivDuration(
+      webhook.receive_time - absl::UnixEpoch(), webhook.dedup_window, &within));
 }
 
 void SetReceiveTime(absl::Time time, v1::EnvelopeEvent& event) {

@@ -20,7 +20,7 @@ struct Webhook {
   std::string_view body;
   absl::Time receive_time;
   // Within it a repeat of an event that may happen again (a view, anything
-  // unknown) is taken for a duplicate. At least a second.
+  // unknown) is taken for a duplicate. More than 0.
   absl::Duration dedup_window;
   // Never stored: blanked out wherever they stand in the body.
   std::span<const std::string> secrets = {};

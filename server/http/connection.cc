@@ -1,0 +1,330 @@
+#include "server/http/connection.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/http/chunked_body.h"
+#include "server/http/framing.h"
+#include "server/http/handler.h"
+#include "server/http/options.h"
+#include "server/http/problem.h"
+#include "server/http/response.h"
+
+namespace enveloperelay {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// Room for one read. Holds a whole webhook of the usual size.
+constexpr size_t kReadBytes = 4096;
+// What a connection keeps of its buffers from one request to the next.
+constexpr size_t kBufferBytesKept = 8192;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+std::string_view HttpThreadState::Date() {
+  const absl::Time now = clock.Now();
+  // Written anew once a second.
+  if (now < date_time_ || now >= date_time_ + absl::Seconds(1)) {
+    date_time_ = absl::FromUnixSeconds(absl::ToUnixSeconds(now));
+    date_ = HttpDate(now);
+  }
+  return date_;
+}
+
+HttpConnection::HttpConnection(HttpSocket socket, HttpThreadState& state)
+    : socket_(std::move(socket)), state_(state) {}
+
+Awaitable<void> HttpConnection::Serve() {
+  Next next = Next::kRequest;
+  while (next == Next::kRequest) next = co_await ServeRequest();
+  if (next == Next::kLinger) co_await Linger();
+}
+
+Awaitable<void> HttpConnection::TurnAway() {
+  Refuse(Reason::kUnavailable, "too many connections");
+  out_.clear();
+  AppendResponse(*answer_,
+                 {.date = state_.Date(), .connection = ConnectionField::kClose},
+                 out_);
+  if (co_await Write(out_)) co_await Linger();
+}
+
+Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
+  answer_.reset();
+  co_await ReadHead();
+  if (!answer_ && !gone_) Admit();
+  if (!answer_ && !gone_) co_await ReadBody();
+  if (gone_) co_return Next::kClose;
+
+  // A body that was not read would be taken for the next request.
+  bool stays_open = head_ && (!answer_ || !head_->has_body());
+  if (!answer_) {
+    deadline_ = Time::max();
+    answer_ = co_await state_.handler.Respond(*head_, request_body_);
+  }
+  stays_open = stays_open && head_->keep_alive && !state_.draining;
+
+  ConnectionField connection = ConnectionField::kClose;
+  if (stays_open) {
+    connection = head_->minor_version == 1 ? ConnectionField::kNone
+                                           : ConnectionField::kKeepAlive;
+  }
+  out_.clear();
+  AppendResponse(*answer_,
+                 {.date = state_.Date(),
+                  .connection = connection,
+                  .without_body = head_ && head_->method == "HEAD"},
+                 out_);
+  const bool written = co_await Write(out_);
+  if (!written) co_return Next::kClose;
+  if (!stays_open) co_return Next::kLinger;
+  Consume();
+  co_return Next::kRequest;
+}
+
+Awaitable<void> HttpConnection::ReadHead() {
+  head_.reset();
+  // Some of it came behind the request before.
+  if (in_.size() > 0) SetTimeout(state_.options.header_timeout);
+  size_t seen = 0;
+  while (true) {
+    const std::string_view bytes = buffered();
+    // Only the end of a line, or no end of one, is news.
+    if (bytes.find('\n', seen) != std::string_view::npos ||
+        bytes.size() >= kHeadBytesMax) {
+      const auto head = ParseHead(bytes);
+      if (!head.ok()) {
+        Refuse(head.status().code() == absl::StatusCode::kUnimplemented
+                   ? Reason::kNotImplemented
+                   : Reason::kBadRequest,
+               std::string(head.status().message()));
+        co_return;
+      }
+      if (head->has_value()) {
+        head_ = **head;
+        request_bytes_ = head_->size;
+        co_return;
+      }
+    }
+    seen = bytes.size();
+    const bool more = co_await ReadMoreOfHead();
+    if (!more) co_return;
+  }
+}
+
+Awaitable<bool> HttpConnection::ReadMoreOfHead() {
+  idle_ = in_.size() == 0;
+  if (idle_ && state_.draining) {
+    gone_ = true;
+    co_return false;
+  }
+  if (idle_) {
+    SetTimeout(served_any_ ? state_.options.idle_timeout
+                           : state_.options.header_timeout);
+  }
+  const bool first = idle_;
+  const auto [error, size] =
+      co_await socket_.async_read_some(in_.prepare(kReadBytes), kAwaitTuple);
+  idle_ = false;
+  if (error && first) {
+    gone_ = true;
+  } else if (error) {
+    ReadFailed(error, "the head took too long");
+  }
+  if (error) co_return false;
+  in_.commit(size);
+  // The time for a head runs from its first byte, however many follow.
+  if (first) SetTimeout(state_.options.header_timeout);
+  co_return true;
+}
+
+void HttpConnection::Admit() {
+  answer_ = state_.handler.Admit(*head_);
+  if (answer_) return;
+  if (state_.draining) {
+    Refuse(Reason::kUnavailable, "the server is being stopped");
+  } else if (head_->content_length.value_or(0) >
+             state_.options.body_bytes_max) {
+    Refuse(Reason::kBodyTooLarge,
+           absl::StrCat("the body may have at most ",
+                        state_.options.body_bytes_max, " bytes"));
+  }
+}
+
+Awaitable<void> HttpConnection::ReadBody() {
+  request_body_ = {};
+  if (!head_->has_body()) co_return;
+  body_begin_ = std::chrono::steady_clock::now();
+  if (head_->expects_continue && in_.size() == head_->size) {
+    const bool written = co_await Write(kContinue);
+    gone_ = !written;
+    if (gone_) co_return;
+  }
+  if (head_->chunked) {
+    co_await ReadChunkedBody();
+  } else {
+    co_await ReadSizedBody(*head_->content_length);
+  }
+}
+
+Awaitable<void> HttpConnection::ReadSizedBody(size_t size) {
+  const std::string_view came_along = buffered().substr(head_->size);
+  if (came_along.size() >= size) {
+    request_body_ = came_along.substr(0, size);
+    request_bytes_ = head_->size + size;
+    co_return;
+  }
+  request_bytes_ = in_.size();
+  body_.assign(came_along);
+  while (body_.size() < size) {
+    // Grows with what has arrived, not with what was announced.
+    const size_t received = body_.size();
+    const size_t room =
+        std::min(size - received, std::max(received, kReadBytes));
+    body_.resize(received + room);
+    const size_t read = co_await ReadSomeOfBody(
+        asio::buffer(body_.data() + received, room), received);
+    if (read == 0) co_return;
+    body_.resize(received + read);
+  }
+  request_body_ = body_;
+}
+
+Awaitable<void> HttpConnection::ReadChunkedBody() {
+  ChunkedBody chunks(state_.options.body_bytes_max);
+  std::string raw(buffered().substr(head_->size));
+  request_bytes_ = in_.size();
+  while (true) {
+    const absl::StatusOr<size_t> decoded = chunks.Decode(raw);
+    if (!decoded.ok()) {
+      const bool too_large =
+          decoded.status().code() == absl::StatusCode::kOutOfRange;
+      Refuse(too_large ? Reason::kBodyTooLarge : Reason::kBadRequest,
+             std::string(decoded.status().message()));
+      co_return;
+    }
+    if (chunks.done()) {
+      read_ahead_ = raw.substr(*decoded);
+      break;
+    }
+    raw.resize(kReadBytes);
+    const size_t read =
+        co_await ReadSomeOfBody(asio::buffer(raw), chunks.body().size());
+    if (read == 0) co_return;
+    raw.resize(read);
+  }
+  body_ = std::move(chunks.body());
+  request_body_ = body_;
+}
+
+Awaitable<size_t> HttpConnection::ReadSomeOfBody(asio::mutable_buffer into,
+                                                 size_t received) {
+  const double earned_seconds =
+      static_cast<double>(received) /
+      static_cast<double>(state_.options.body_rate_min);
+  timed_out_ = false;
+  deadline_ =
+      body_begin_ + absl::ToChronoNanoseconds(state_.options.body_grace +
+                                              absl::Seconds(earned_seconds));
+  const auto [error, size] =
+      co_await socket_.async_read_some(into, kAwaitTuple);
+  if (error) ReadFailed(error, "the body came too slowly");
+  co_return error ? 0 : size;
+}
+
+void HttpConnection::ReadFailed(const error_code& error, const char* slow) {
+  if (timed_out_) {
+    Refuse(Reason::kRequestTimeout, slow);
+  } else if (error == asio::error::eof) {
+    Refuse(Reason::kBadRequest, "the request ended early");
+  } else {
+    gone_ = true;
+  }
+}
+
+Awaitable<bool> HttpConnection::Write(std::string_view bytes) {
+  SetTimeout(state_.options.idle_timeout);
+  while (!bytes.empty()) {
+    const auto [error, size] = co_await socket_.async_write_some(
+        asio::buffer(bytes.data(), bytes.size()), kAwaitTuple);
+    if (error) co_return false;
+    bytes.remove_prefix(size);
+  }
+  co_return true;
+}
+
+Awaitable<void> HttpConnection::Linger() {
+  error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  SetTimeout(kLingerTimeout);
+  in_.clear();
+  size_t discarded = 0;
+  while (discarded < kLingerBytesMax) {
+    const auto [error, size] =
+        co_await socket_.async_read_some(in_.prepare(kReadBytes), kAwaitTuple);
+    if (error) co_return;
+    discarded += size;
+  }
+}
+
+void HttpConnection::Consume() {
+  served_any_ = true;
+  in_.consume(request_bytes_);
+  if (!read_ahead_.empty()) {
+    in_.commit(asio::buffer_copy(in_.prepare(read_ahead_.size()),
+                                 asio::buffer(read_ahead_)));
+    read_ahead_.clear();
+  }
+  if (in_.size() == 0 && in_.capacity() > kBufferBytesKept) in_.shrink_to_fit();
+  if (body_.capacity() > kBufferBytesKept) body_ = std::string();
+}
+
+void HttpConnection::Refuse(Reason reason, std::string_view detail) {
+  state_.handler.OnRefused(reason);
+  answer_ = ProblemResponse(reason, detail);
+}
+
+std::string_view HttpConnection::buffered() const {
+  const auto bytes = in_.cdata();
+  return {static_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void HttpConnection::SetTimeout(absl::Duration timeout) {
+  timed_out_ = false;
+  deadline_ =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
+}
+
+void HttpConnection::CheckDeadline(Time now) {
+  if (now < deadline_) return;
+  deadline_ = Time::max();
+  timed_out_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void HttpConnection::EndIfIdle() {
+  if (!idle_) return;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+}  // namespace enveloperelay

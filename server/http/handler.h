@@ -1,0 +1,50 @@
+#ifndef ENVELOPE_RELAY_SERVER_HTTP_HANDLER_H_
+#define ENVELOPE_RELAY_SERVER_HTTP_HANDLER_H_
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <string_view>
+
+#include "server/http/framing.h"
+#include "server/http/problem.h"
+#include "server/http/response.h"
+
+namespace enveloperelay {
+
+// A coroutine of a connection. Named executors save Asio the type erasure.
+using HttpExecutor = boost::asio::io_context::executor_type;
+template <typename T>
+using Awaitable = boost::asio::awaitable<T, HttpExecutor>;
+inline constexpr boost::asio::use_awaitable_t<HttpExecutor> kAwait;
+// The same for operations that may fail: errors come back as values.
+inline constexpr boost::asio::as_tuple_t<
+    boost::asio::use_awaitable_t<HttpExecutor>>
+    kAwaitTuple;
+
+// What a server does with requests. Called on the server's threads, by many
+// connections at once; must not block. Outlives the server.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+
+  // Looks at a request before its body is read: returns the answer that
+  // refuses it, or nothing.
+  virtual std::optional<HttpResponse> Admit(const RequestHead& head) = 0;
+
+  // Answers a request that was admitted. `head` and `body` stay as they are
+  // until this completes.
+  virtual Awaitable<HttpResponse> Respond(const RequestHead& head,
+                                          std::string_view body) = 0;
+
+  // The server itself is about to refuse a request.
+  virtual void OnRefused(Reason) {}
+  // A connection was opened (1) or has gone (-1).
+  virtual void OnConnection(int) {}
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_HTTP_HANDLER_H_

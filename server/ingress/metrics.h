@@ -1,0 +1,45 @@
+#ifndef ENVELOPE_RELAY_SERVER_INGRESS_METRICS_H_
+#define ENVELOPE_RELAY_SERVER_INGRESS_METRICS_H_
+
+#include <array>
+#include <cstddef>
+
+#include "prometheus/counter.h"
+#include "prometheus/gauge.h"
+#include "prometheus/registry.h"
+#include "server/http/problem.h"
+
+namespace enveloperelay {
+
+// What the ingress counts:
+//   envelope_relay_ingress_requests_total{status,reason}: answers; the reason
+//     of status 200 is STORED or DUPLICATE. Every pair is there from the start.
+//   envelope_relay_ingress_connections: connections that are open.
+// Thread-safe.
+class IngressMetrics {
+ public:
+  // `registry` must outlive this.
+  explicit IngressMetrics(prometheus::Registry& registry);
+
+  void Stored() { stored_.Increment(); }
+  void Duplicate() { duplicate_.Increment(); }
+  void Refused(Reason reason) {
+    refused_.at(static_cast<size_t>(reason))->Increment();
+  }
+  void AddConnections(int change) { connections_.Increment(change); }
+
+ private:
+  using Counters = prometheus::Family<prometheus::Counter>;
+  explicit IngressMetrics(Counters& requests, prometheus::Registry& registry);
+
+  prometheus::Counter& stored_;
+  prometheus::Counter& duplicate_;
+  // By reason.
+  std::array<prometheus::Counter*, static_cast<size_t>(kReasonLast) + 1>
+      refused_{};
+  prometheus::Gauge& connections_;
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_INGRESS_METRICS_H_

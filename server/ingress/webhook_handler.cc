@@ -1,0 +1,174 @@
+#include "server/ingress/webhook_handler.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "enveloperelay/v1/events.pb.h"
+#include "server/base/check.h"
+#include "server/base/clock.h"
+#include "server/http/framing.h"
+#include "server/http/handler.h"
+#include "server/http/problem.h"
+#include "server/http/response.h"
+#include "server/ingress/metrics.h"
+#include "server/log/event_log.h"
+#include "server/signplus/webhook.h"
+#include "spdlog/spdlog.h"
+
+namespace enveloperelay {
+namespace {
+
+namespace asio = boost::asio;
+
+absl::string_view Absl(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+// What stands behind kWebhookPath in the path; nothing if that is another path.
+std::optional<std::string_view> PathToken(std::string_view path) {
+  if (!path.starts_with(kWebhookPath)) return std::nullopt;
+  path.remove_prefix(kWebhookPath.size());
+  if (path.empty()) return path;
+  if (path.front() != '/') return std::nullopt;
+  path.remove_prefix(1);
+  if (path.find('/') != std::string_view::npos) return std::nullopt;
+  return path;
+}
+
+// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).
+std::string_view BearerToken(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (!absl::StartsWithIgnoreCase(Absl(authorization), Absl(kScheme))) {
+    return {};
+  }
+  authorization.remove_prefix(kScheme.size());
+  const size_t begin = authorization.find_first_not_of(' ');
+  return begin == std::string_view::npos ? std::string_view()
+                                         : authorization.substr(begin);
+}
+
+HttpResponse Stored(std::string_view event_id, const Appended& appended) {
+  return {.body = absl::StrCat(R"({"event_id":")", Absl(event_id),
+                               R"(","sequence":")", appended.sequence.value,
+                               R"(","duplicate":)",
+                               appended.duplicate ? "true}" : "false}")};
+}
+
+}  // namespace
+
+bool MayBeJson(std::string_view content_type) {
+  const absl::string_view type = absl::StripAsciiWhitespace(
+      Absl(content_type.substr(0, content_type.find(';'))));
+  return type.empty() || absl::EqualsIgnoreCase(type, "application/json") ||
+         absl::EqualsIgnoreCase(type, "text/json") ||
+         (absl::StartsWithIgnoreCase(type, "application/") &&
+          absl::EndsWithIgnoreCase(type, "+json"));
+}
+
+WebhookHandler::WebhookHandler(Options options, EventLog& log,
+                               const Clock& clock, IngressMetrics& metrics)
+    : options_(std::move(options)),
+      log_(log),
+      clock_(clock),
+      metrics_(metrics) {}
+
+std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head) {
+  const std::optional<std::string_view> path_token = PathToken(head.path());
+  if (!path_token.has_value()) {
+    return Refuse(Reason::kNotFound, "webhooks go to /webhooks/signplus");
+  }
+  if (head.method != "POST") {
+    HttpResponse response =
+        Refuse(Reason::kMethodNotAllowed, "webhooks are posted");
+    response.fields = "Allow: POST\r\n";
+    return response;
+  }
+  if (options_.tokens.empty()) return std::nullopt;
+  const std::string_view token =
+      path_token->empty() ? BearerToken(head.authorization) : *path_token;
+  if (options_.tokens.Contains(token)) return std::nullopt;
+  HttpResponse response = Refuse(
+      Reason::kUnauthenticated,
+      "a token is asked for: in the path, as /webhooks/signplus/TOKEN, or in "
+      "the field Authorization, as Bearer TOKEN");
+  response.fields = "WWW-Authenticate: Bearer\r\n";
+  return response;
+}
+
+Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
+                                                std::string_view body) {
+  if (!MayBeJson(head.content_type)) {
+    co_return Refuse(Reason::kUnsupportedMediaType,
+                     "the body must be application/json");
+  }
+  absl::StatusOr<v1::EnvelopeEvent> event =
+      ParseWebhook({.body = body,
+                    .receive_time = clock_.Now(),
+                    .dedup_window = options_.dedup_window,
+                    .secrets = options_.tokens.tokens(),
+                    .traceparent = head.traceparent});
+  if (!event.ok()) {
+    const std::string detail(event.status().message());
+    const Reason reason =
+        event.status().code() == absl::StatusCode::kInvalidArgument
+            ? Reason::kMalformedJson
+            : Reason::kNotAnEnvelopeEvent;
+    // Its sender is who it says, and what it sent is lost.
+    spdlog::warn("webhook refused: {}: {}", NameOf(reason), detail);
+    co_return Refuse(reason, detail);
+  }
+  const std::string event_id = event->event_id();
+  const absl::StatusOr<Appended> appended = co_await Append(*std::move(event));
+  if (!appended.ok()) {
+    co_return Refuse(
+        Reason::kUnavailable,
+        appended.status().code() == absl::StatusCode::kResourceExhausted
+            ? "there is no room to store the event now"
+            : "the event cannot be stored now");
+  }
+  if (appended->duplicate) {
+    metrics_.Duplicate();
+  } else {
+    metrics_.Stored();
+  }
+  co_return Stored(event_id, *appended);
+}
+
+Awaitable<absl::StatusOr<Appended>> WebhookHandler::Append(
+    v1::EnvelopeEvent event) {
+  // The log answers on a thread of its own: the answer is passed on to the
+  // connection's.
+  auto append = [this, &event](auto handler) {
+    RELAY_CHECK(appends_.TryEnter());
+    log_.Append(std::move(event), [this, handler = std::move(handler)](
+                                      absl::StatusOr<Appended> result) mutable {
+      const auto executor = asio::get_associated_executor(handler);
+      asio::post(executor, [handler = std::move(handler),
+                            result = std::move(result)]() mutable {
+        std::move(handler)(std::move(result));
+      });
+      appends_.Leave();
+    });
+  };
+  co_return co_await asio::async_initiate<decltype(kAwait),
+                                          void(absl::StatusOr<Appended>)>(
+      std::move(append), kAwait);
+}
+
+HttpResponse WebhookHandler::Refuse(Reason reason, std::string_view detail) {
+  metrics_.Refused(reason);
+  return ProblemResponse(reason, detail);
+}
+
+}  // namespace enveloperelay

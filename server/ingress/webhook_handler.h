@@ -1,0 +1,65 @@
+#ifndef ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
+#define ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
+
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "enveloperelay/v1/events.pb.h"
+#include "server/base/clock.h"
+#include "server/base/gate.h"
+#include "server/http/framing.h"
+#include "server/http/handler.h"
+#include "server/http/problem.h"
+#include "server/http/response.h"
+#include "server/ingress/metrics.h"
+#include "server/ingress/tokens.h"
+#include "server/log/event_log.h"
+
+namespace enveloperelay {
+
+// Where webhooks are posted to; behind it, after a slash, may stand a token.
+inline constexpr std::string_view kWebhookPath = "/webhooks/signplus";
+
+// Turns requests into events in the log. What is refused before the body is
+// read is refused in this order: path, method, token.
+class WebhookHandler final : public HttpHandler {
+ public:
+  struct Options {
+    TokenSet tokens;
+    absl::Duration dedup_window;
+  };
+
+  // All but the options must outlive this.
+  WebhookHandler(Options options, EventLog& log, const Clock& clock,
+                 IngressMetrics& metrics);
+
+  std::optional<HttpResponse> Admit(const RequestHead& head) override;
+  Awaitable<HttpResponse> Respond(const RequestHead& head,
+                                  std::string_view body) override;
+  void OnRefused(Reason reason) override { metrics_.Refused(reason); }
+  void OnConnection(int change) override { metrics_.AddConnections(change); }
+
+  // Returns when the log has answered every append; no request may come any
+  // more. Only then may the threads of the server be destroyed, which answers
+  // are passed on to.
+  void WaitForLog() { appends_.CloseAndWait(); }
+
+ private:
+  HttpResponse Refuse(Reason reason, std::string_view detail);
+  Awaitable<absl::StatusOr<Appended>> Append(v1::EnvelopeEvent event);
+
+  const Options options_;
+  EventLog& log_;
+  const Clock& clock_;
+  IngressMetrics& metrics_;
+  Gate appends_;
+};
+
+// Whether a webhook of this Content-Type may be JSON; none at all may.
+bool MayBeJson(std::string_view content_type);
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
