@@ -1,0 +1,81 @@
+#ifndef ENVELOPE_RELAY_TESTS_SUPPORT_RAW_HTTP_H_
+#define ENVELOPE_RELAY_TESTS_SUPPORT_RAW_HTTP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace enveloperelay::testing {
+
+// An answer as it came.
+struct RawResponse {
+  int status = 0;
+  std::string status_line;
+  // By name in lower case. Of fields of one name the last.
+  std::map<std::string, std::string> fields;
+  std::string body;
+
+  // The value of a field; "" if there is none.
+  std::string Field(const std::string& name) const;
+};
+
+// A TCP connection to 127.0.0.1 that sends and receives what a test says, byte
+// by byte if it says so. Waits for kPatience at most. Not thread-safe.
+class RawConnection {
+ public:
+  static constexpr absl::Duration kPatience = absl::Seconds(30);
+
+  // Errors: kUnavailable.
+  static absl::StatusOr<RawConnection> Connect(uint16_t port);
+
+  ~RawConnection();
+  RawConnection(RawConnection&& other) noexcept;
+  RawConnection& operator=(RawConnection&& other) noexcept;
+
+  // Sends all of it.
+  // Errors: kUnavailable (the other end has closed), kDeadlineExceeded.
+  absl::Status Send(std::string_view bytes);
+  // The same, each byte in a packet of its own.
+  absl::Status SendByteByByte(std::string_view bytes);
+  // Nothing more will be sent.
+  void FinishSending();
+
+  // Returns the next response. That of a HEAD request has no body.
+  // Errors: kUnavailable (closed, or reset, before it was complete),
+  // kDeadlineExceeded, kInternal (it is no response).
+  absl::StatusOr<RawResponse> Read(bool to_head = false);
+
+  // Whether the other end closes the connection in an orderly way before it
+  // sends anything more.
+  bool IsClosed();
+  // Whether something has come, or the other end has closed, by now.
+  bool HasNews();
+
+ private:
+  explicit RawConnection(int fd) : fd_(fd) {}
+
+  // Appends what comes next to received_; false: closed.
+  absl::StatusOr<bool> Receive();
+
+  int fd_ = -1;
+  std::string received_;
+};
+
+// The bytes of a request with a Host field, a Content-Length if there is a body
+// or the method is POST, and `fields` (each with its CRLF) besides.
+std::string RawRequest(std::string_view method, std::string_view target,
+                       std::string_view body = "",
+                       std::string_view fields = "");
+
+// Sends one request on a connection of its own and returns the answer.
+absl::StatusOr<RawResponse> Fetch(uint16_t port, std::string_view request);
+
+}  // namespace enveloperelay::testing
+
+#endif  // ENVELOPE_RELAY_TESTS_SUPPORT_RAW_HTTP_H_
