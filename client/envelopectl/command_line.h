@@ -1,0 +1,67 @@
+#ifndef ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMAND_LINE_H_
+#define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMAND_LINE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "client/envelopectl/output.h"
+#include "client/webhook/poster.h"
+#include "client/webhook/sample.h"
+#include "enveloperelay/v1/events.pb.h"
+
+namespace enveloperelay::client {
+
+struct SendCommand {
+  IngressUrl ingress;
+  std::string token_file;  // empty: no token
+  // Webhooks of each round; empty when `file` is given.
+  std::vector<WebhookKind> kinds;
+  std::string file;         // a body to send; "-": standard input
+  std::string envelope_id;  // empty: a random one per round
+  uint64_t count = 1;       // rounds
+  double rate = 0;          // webhooks a second; 0: as fast as it goes
+};
+
+struct SubscribeCommand {
+  v1::SubscribeRequest request;
+  std::string cursor_file;  // empty: none
+};
+
+struct ListCommand {
+  v1::ListEventsRequest request;
+  uint64_t limit = 0;  // events; 0: all
+};
+
+struct GetCommand {
+  v1::GetEventRequest request;
+};
+
+struct LogCommand {};
+
+// What the user asked for.
+struct CommandLine {
+  std::string grpc;                    // gRPC target
+  std::optional<OutputFormat> output;  // nothing: what suits standard output
+  std::variant<SendCommand, SubscribeCommand, ListCommand, GetCommand,
+               LogCommand>
+      command;
+};
+
+// What to print instead of running: help or the version on standard output
+// (code 0), a usage error on standard error (code 2).
+struct Exit {
+  int code;
+  std::string text;
+};
+
+// Reads the arguments (without the program's name), and options that are not
+// among them from the environment.
+std::variant<CommandLine, Exit> ParseCommandLine(
+    std::vector<std::string> arguments);
+
+}  // namespace enveloperelay::client
+
+#endif  // ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMAND_LINE_H_

@@ -1,0 +1,99 @@
+#include "client/envelopectl/errors.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+#include "client/envelopectl/text.h"
+#include "enveloperelay/error_info.h"
+
+namespace enveloperelay::client {
+namespace {
+
+// What the user can do about an error of the relay, by its reason.
+std::string_view Advice(std::string_view reason) {
+  static const auto* const kAdvice =
+      new std::map<std::string_view, std::string_view>{
+          {"CURSOR_INVALID",
+           "give the cursor exactly as it was printed, or remove the cursor "
+           "file"},
+          {"CURSOR_EXPIRED",
+           "remove the cursor file and use --from earliest to go on with what "
+           "is left"},
+          {"CURSOR_AHEAD",
+           "the relay's data is older than the cursor; remove the cursor file "
+           "and use --from earliest to read it anew"},
+          {"CURSOR_UNKNOWN_LOG",
+           "the cursor belongs to another relay or to older data; remove the "
+           "cursor file, or set --grpc to the relay it came from"},
+          {"SERVER_UNAVAILABLE", "try again in a while"},
+          {"STREAM_LIMIT", "end other streams, or try again in a while"},
+      };
+  const auto it = kAdvice->find(reason);
+  return it == kAdvice->end() ? std::string_view() : it->second;
+}
+
+// The last cause in gRPC's chain of them: "connection refused" of "failed to
+// connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9090: Failed to
+// connect to remote host: Connection refused".
+std::string TransportCause(std::string_view message) {
+  constexpr std::string_view kMark = "remote host: ";
+  const size_t mark = message.rfind(kMark);
+  if (mark == std::string_view::npos) return std::string(message);
+  return absl::AsciiStrToLower(
+      std::string(message.substr(mark + kMark.size())));
+}
+
+std::string_view MessageOf(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
+}  // namespace
+
+std::string ExplainGrpcError(const absl::Status& status,
+                             std::string_view target) {
+  const std::string message = Escape(MessageOf(status));
+  if (const std::optional<ErrorInfo> info = GetErrorInfo(status)) {
+    std::string text =
+        absl::StrFormat("the relay at %s refused: %s", target, message);
+    const std::string_view advice = Advice(info->reason);
+    if (!advice.empty()) text += absl::StrFormat("; %s", advice);
+    return text;
+  }
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return absl::StrFormat(
+          "cannot reach the relay at %s: %s; is it running? set --grpc or "
+          "ENVELOPE_RELAY_GRPC",
+          target, TransportCause(message));
+    case absl::StatusCode::kDeadlineExceeded:
+      return absl::StrFormat(
+          "no answer from the relay at %s (%s); check --grpc or "
+          "ENVELOPE_RELAY_GRPC",
+          target, message);
+    case absl::StatusCode::kUnimplemented:
+      return absl::StrFormat(
+          "what answers at %s is no relay (%s); set --grpc or "
+          "ENVELOPE_RELAY_GRPC to its gRPC address",
+          target, message);
+    default:
+      return message;
+  }
+}
+
+std::string ExplainPostError(const absl::Status& status) {
+  std::string text = Escape(MessageOf(status));
+  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) {
+    text += "; is it running? set --ingress or ENVELOPE_RELAY_INGRESS";
+  } else if (absl::IsUnauthenticated(status)) {
+    text += "; set --token-file or ENVELOPE_RELAY_TOKEN_FILE";
+  }
+  return text;
+}
+
+}  // namespace enveloperelay::client

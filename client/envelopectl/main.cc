@@ -1,0 +1,69 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "client/envelopectl/command_line.h"
+#include "client/envelopectl/commands.h"
+#include "client/envelopectl/output.h"
+
+namespace enveloperelay::client {
+namespace {
+
+absl::Status Run(const CommandLine& line, const Console& console) {
+  if (const auto* send = std::get_if<SendCommand>(&line.command)) {
+    return Send(*send, console);
+  }
+  if (const auto* subscribe = std::get_if<SubscribeCommand>(&line.command)) {
+    return Subscribe(*subscribe, line.grpc, console);
+  }
+  if (const auto* list = std::get_if<ListCommand>(&line.command)) {
+    return List(*list, line.grpc, console);
+  }
+  if (const auto* get = std::get_if<GetCommand>(&line.command)) {
+    return Get(*get, line.grpc, console);
+  }
+  return Log(line.grpc, console);
+}
+
+int Main(std::vector<std::string> arguments) {
+  // A closed pipe is seen as an error of write(2).
+  std::signal(SIGPIPE, SIG_IGN);
+  Output output(STDOUT_FILENO);
+  const auto parsed = ParseCommandLine(std::move(arguments));
+  absl::Status status;
+  if (const auto* exit = std::get_if<Exit>(&parsed)) {
+    if (exit->code != 0) {
+      std::fputs(exit->text.c_str(), stderr);
+      return exit->code;
+    }
+    output.Write(exit->text);
+    status = output.Flush();
+  } else {
+    const auto& line = std::get<CommandLine>(parsed);
+    const bool terminal = output.IsTerminal();
+    const Console console{
+        .output = output,
+        .format = line.output.value_or(terminal ? OutputFormat::kTable
+                                                : OutputFormat::kJson),
+        .colors = terminal && ColorsWanted()};
+    status = Run(line, console);
+  }
+  if (status.ok() || output.reader_gone()) return 0;
+  absl::FPrintF(stderr, "envelopectl: %s\n", status.message());
+  return 1;
+}
+
+}  // namespace
+}  // namespace enveloperelay::client
+
+int main(int argc, char** argv) {
+  return enveloperelay::client::Main(
+      std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,128 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "client/envelopectl/command_line.h"
+#include "client/envelopectl/commands.h"
+#include "client/envelopectl/errors.h"
+#include "client/envelopectl/format.h"
+#include "client/envelopectl/interruption.h"
+#include "client/envelopectl/output.h"
+#include "enveloperelay/cursor_store.h"
+#include "enveloperelay/error_info.h"
+#include "enveloperelay/subscriber.h"
+#include "enveloperelay/v1/events.pb.h"
+
+namespace enveloperelay::client {
+namespace {
+
+void Note(const std::string& text) {
+  absl::FPrintF(stderr, "envelopectl: %s\n", text);
+}
+
+absl::Status PrintEvents(const v1::SubscribeResponse& response,
+                         const Console& console) {
+  for (const v1::EnvelopeEvent& event : response.events()) {
+    if (console.format == OutputFormat::kTable) {
+      console.output.Write(EventRow(event, console.colors));
+      continue;
+    }
+    const absl::StatusOr<std::string> line = JsonLine(event);
+    if (!line.ok()) return line.status();
+    console.output.Write(*line);
+  }
+  return console.output.Flush();
+}
+
+void NoteGap(const v1::Gap& gap) {
+  Note(absl::StrFormat(
+      "%u events are no longer retained; going on at sequence %u",
+      gap.lost_events(), gap.next_sequence()));
+}
+
+// What happens to the stream, told on standard error.
+class Narrator {
+ public:
+  explicit Narrator(std::string target) : target_(std::move(target)) {}
+
+  bool connected() const { return connected_; }
+
+  void Connected() {
+    if (connected_) {
+      if (reconnecting_) Note("connected again");
+    } else if (isatty(STDERR_FILENO) == 1) {
+      Note(absl::StrFormat("subscribed at %s; Ctrl-C ends", target_));
+    }
+    connected_ = true;
+    reconnecting_ = false;
+  }
+
+  void Retry(const absl::Status& status, absl::Duration delay) {
+    const std::string why = status.ok()
+                                ? "the relay ended the stream as planned"
+                                : ExplainGrpcError(status, target_);
+    Note(absl::StrFormat("%s; trying again in %.1f s", why,
+                         absl::ToDoubleSeconds(delay)));
+    reconnecting_ = true;
+  }
+
+ private:
+  const std::string target_;
+  bool connected_ = false;
+  bool reconnecting_ = false;
+};
+
+}  // namespace
+
+absl::Status Subscribe(const SubscribeCommand& command,
+                       const std::string& target, const Console& console) {
+  BlockStopSignals();
+  FileCursorStore store(command.cursor_file);
+  Narrator narrator(target);
+  absl::Status failure;
+  Subscriber* retrying = nullptr;
+  SubscriberOptions options;
+  options.target = target;
+  options.request = command.request;
+  if (console.format == OutputFormat::kTable) {
+    options.request.set_view(v1::EVENT_VIEW_BASIC);  // shows no payload
+  }
+  if (!command.cursor_file.empty()) options.cursor_store = &store;
+  options.on_retry = [&](const absl::Status& status, absl::Duration delay) {
+    // A relay that was never there is most likely a wrong address.
+    if (!narrator.connected() && !GetErrorInfo(status).has_value()) {
+      failure = status;
+      retrying->Stop();
+      return;
+    }
+    narrator.Retry(status, delay);
+  };
+  Subscriber subscriber(std::move(options));
+  retrying = &subscriber;
+  const Interruption interruption(console.output.fd(),
+                                  [&subscriber] { subscriber.Stop(); });
+
+  if (console.format == OutputFormat::kTable) {
+    console.output.Write(EventHeader(console.colors));
+  }
+  while (true) {
+    const absl::StatusOr<const v1::SubscribeResponse*> response =
+        subscriber.Next();
+    if (!response.ok()) failure = response.status();
+    if (!response.ok() || *response == nullptr) break;
+    if ((*response)->has_info()) narrator.Connected();
+    if ((*response)->has_gap()) NoteGap((*response)->gap());
+    const absl::Status printed = PrintEvents(**response, console);
+    if (!printed.ok()) return printed;
+  }
+  if (failure.ok()) return absl::OkStatus();
+  return absl::Status(failure.code(), ExplainGrpcError(failure, target));
+}
+
+}  // namespace enveloperelay::client

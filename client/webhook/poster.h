@@ -1,0 +1,70 @@
+#ifndef ENVELOPE_RELAY_CLIENT_WEBHOOK_POSTER_H_
+#define ENVELOPE_RELAY_CLIENT_WEBHOOK_POSTER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace enveloperelay::client {
+
+// Where webhooks are posted to.
+struct IngressUrl {
+  std::string host;  // name or address, IPv6 without brackets
+  std::string port;
+  std::string path;
+
+  // "127.0.0.1:8080", "[::1]:8080".
+  std::string Authority() const;
+};
+
+// Reads "127.0.0.1:8080", "http://relay.internal:8080" or "http://relay/path".
+// Port 80 and the path /webhooks/signplus are the defaults.
+// Errors: kInvalidArgument, saying what is allowed.
+absl::StatusOr<IngressUrl> ParseIngressUrl(std::string_view text);
+
+// Reads the ingress token from `path`: the first line that is neither empty nor
+// a comment (#).
+// Errors: those of reading; kInvalidArgument (no token in it).
+absl::StatusOr<std::string> ReadTokenFile(const std::string& path);
+
+// What the relay answers to a webhook that it stored.
+struct StoredWebhook {
+  std::string event_id;
+  std::string sequence;
+  bool duplicate = false;
+};
+
+// Posts webhooks to a relay's ingress, one after the other on one connection,
+// on the caller's thread. Not thread-safe.
+class WebhookPoster {
+ public:
+  // Empty `token`: none is sent. `timeout` is that of each step of a request:
+  // connecting, sending, and receiving the answer.
+  WebhookPoster(IngressUrl url, std::string token,
+                absl::Duration timeout = absl::Seconds(10));
+  ~WebhookPoster();
+  WebhookPoster(const WebhookPoster&) = delete;
+  WebhookPoster& operator=(const WebhookPoster&) = delete;
+
+  // Returns when the relay has answered. A connection that was closed since the
+  // last request is opened again.
+  // Errors: kUnavailable (the relay cannot be reached or broke off),
+  // kDeadlineExceeded; kFailedPrecondition when it answered something else than
+  // 200, with status, reason and detail in the message.
+  absl::StatusOr<StoredWebhook> Post(std::string_view body);
+
+  // Returns at `time`.
+  void WaitUntil(absl::Time time);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace enveloperelay::client
+
+#endif  // ENVELOPE_RELAY_CLIENT_WEBHOOK_POSTER_H_

@@ -1,0 +1,64 @@
+#include "client/envelopectl/errors.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "enveloperelay/error_info.h"
+#include "gmock/gmock.h"
+#include "grpcpp/support/status.h"
+#include "gtest/gtest.h"
+#include "tests/support/scripted_event_service.h"
+
+namespace enveloperelay::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(ExplainTest, NamesTheCauseOfAFailedConnection) {
+  const absl::Status status = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: "
+      "ipv4:127.0.0.1:9090: Failed to connect to remote host: Connection "
+      "refused");
+
+  EXPECT_EQ(ExplainGrpcError(status, "127.0.0.1:9090"),
+            "cannot reach the relay at 127.0.0.1:9090: connection refused; is "
+            "it running? set --grpc or ENVELOPE_RELAY_GRPC");
+}
+
+TEST(ExplainTest, TellsWhatToDoAboutAnExpiredCursor) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::OUT_OF_RANGE, "CURSOR_EXPIRED"));
+
+  EXPECT_THAT(
+      ExplainGrpcError(status, "relay:1"),
+      AllOf(StartsWith("the relay at relay:1 refused: "),
+            HasSubstr("CURSOR_EXPIRED"), HasSubstr("use --from earliest")));
+}
+
+TEST(ExplainTest, DoesNotCallARelayUnreachableThatAnswers) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::UNAVAILABLE, "SERVER_UNAVAILABLE"));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              AllOf(StartsWith("the relay at relay:1 refused: "),
+                    EndsWith("; try again in a while")));
+}
+
+TEST(ExplainTest, EscapesTheMessage) {
+  EXPECT_EQ(ExplainGrpcError(absl::InternalError("a\x1b[1m"), "relay:1"),
+            "a\\u001b[1m");
+}
+
+TEST(ExplainTest, TellsWhatToDoWhenAPostFails) {
+  EXPECT_EQ(ExplainPostError(absl::UnavailableError("cannot reach it")),
+            "cannot reach it; is it running? set --ingress or "
+            "ENVELOPE_RELAY_INGRESS");
+  EXPECT_EQ(ExplainPostError(absl::UnauthenticatedError("401")),
+            "401; set --token-file or ENVELOPE_RELAY_TOKEN_FILE");
+}
+
+}  // namespace
+}  // namespace enveloperelay::client
