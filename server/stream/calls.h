@@ -1,0 +1,78 @@
+#ifndef ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_
+#define ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "server/base/mutex.h"
+
+namespace enveloperelay {
+
+// What stands for a call among Calls.
+class Drainable {
+ public:
+  virtual ~Drainable() = default;
+  // Makes the call end soon. Thread-safe; does not block.
+  virtual void Drain() = 0;
+};
+
+// How many calls may be open at once, and what they may hold in memory.
+struct CallLimits {
+  // Subscribe.
+  size_t streams_max = 20'000;
+  // ListEvents and GetEvent, those that wait included.
+  size_t unary_calls_max = 10'000;
+  // Filters of all calls together.
+  size_t filter_bytes_max = size_t{256} << 20;
+};
+
+// The calls that are open: counts them against the limits and ends them when
+// the server drains. Thread-safe.
+class Calls {
+ public:
+  enum class Kind : uint8_t { kStream, kUnary };
+
+  explicit Calls(const CallLimits& limits) : limits_(limits) {}
+
+  // Lets a call in whose filter takes `filter_bytes`, until it leaves.
+  // Errors: STREAM_LIMIT, SERVER_UNAVAILABLE (draining).
+  absl::Status Enter(std::shared_ptr<Drainable> call, Kind kind,
+                     size_t filter_bytes);
+  // Does nothing if `call` is not in.
+  void Leave(const Drainable* call);
+
+  // Drains the calls that are in, and lets no other in.
+  void Drain();
+  bool draining() const;
+  // Returns when no call is in, or at `deadline`: then false.
+  bool WaitUntilEmpty(std::chrono::steady_clock::time_point deadline);
+
+ private:
+  struct Entry {
+    std::shared_ptr<Drainable> call;
+    Kind kind;
+    size_t filter_bytes;
+  };
+
+  size_t& Count(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return kind == Kind::kStream ? streams_ : unary_calls_;
+  }
+
+  const CallLimits limits_;
+  mutable Mutex mutex_;
+  CondVar emptied_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t streams_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unary_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t filter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<const Drainable*, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_

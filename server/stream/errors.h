@@ -1,0 +1,58 @@
+#ifndef ENVELOPE_RELAY_SERVER_STREAM_ERRORS_H_
+#define ENVELOPE_RELAY_SERVER_STREAM_ERRORS_H_
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/log/cursor.h"
+#include "server/log/event_log.h"
+#include "server/log/sequence.h"
+
+namespace enveloperelay {
+
+// The errors of the gRPC contract, one function a row. Each is a status whose
+// payloads are the details (ErrorInfo, and BadRequest or RetryInfo where they
+// say something) by their type URLs. Functions here are thread-safe.
+
+// A field of a request that is wrong.
+struct FieldViolation {
+  std::string field;        // its path, e.g. "filter.envelope_ids"
+  std::string description;  // what is wrong, and what is allowed
+};
+
+absl::Status CursorInvalidError();
+// The events right after `after` are gone; `bounds` says what is left.
+absl::Status CursorExpiredError(Sequence after, const LogBounds& bounds);
+// `cursor` is past the end of the log, which is `latest`.
+absl::Status CursorAheadError(Sequence cursor, Sequence latest);
+// The cursor is of log `cursor`, this one is `log_id`.
+absl::Status CursorUnknownLogError(LogId cursor, LogId log_id);
+// At least one violation.
+absl::Status FieldsConflictError(const std::vector<FieldViolation>& violations);
+absl::Status FieldInvalidError(const std::vector<FieldViolation>& violations);
+absl::Status EventNotFoundError(std::string_view key);
+absl::Status ReaderStalledError(absl::Duration stalled);
+absl::Status StreamLimitError(std::string_view limit);
+absl::Status DrainingError();
+absl::Status NotImplementedError(std::string_view what);
+
+// Returns `status` of the log as the row of the contract that it belongs to:
+// kDataLoss and kUnavailable have one, anything else is a bug, which gets a
+// requestId and is logged with it. A status that is a row already comes back.
+absl::Status FromLog(const absl::Status& status);
+
+// The ErrorInfo's reason, e.g. "CURSOR_EXPIRED"; empty if there is none.
+std::string ReasonOf(const absl::Status& status);
+
+// Returns `status` with its details packed as google.rpc.Status, as the
+// trailer grpc-status-details-bin carries them. Goes through FromLog first.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_STREAM_ERRORS_H_

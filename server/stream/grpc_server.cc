@@ -1,0 +1,186 @@
+#include "server/stream/grpc_server.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/impl/codegen/grpc_types.h>
+#include <grpc/support/log.h>
+#include <grpcpp/ext/channelz_service_plugin.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "prometheus/registry.h"
+#include "server/base/address.h"
+#include "server/base/clock.h"
+#include "server/log/event_log.h"
+#include "server/stream/event_service.h"
+
+namespace enveloperelay {
+namespace {
+
+// The relay asks after clients, on connections without calls too, so that
+// streams of those that have vanished end.
+constexpr absl::Duration kKeepaliveInterval = absl::Seconds(30);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
+// Clients may ask every 10 s; a second less, for they do it with some jitter,
+// and three pings that come too early cost them the connection.
+constexpr absl::Duration kClientPingIntervalMin = absl::Seconds(9);
+// Streams that one connection may have beyond what the server lets in, so that
+// one too many is told so instead of waiting unseen at the client.
+constexpr size_t kRefusedStreamsMax = 1000;
+// How long calls without an end of their own, such as health watches, are left
+// open once all others have ended: for what is on its way to them.
+constexpr absl::Duration kCloseGrace = absl::Milliseconds(250);
+
+std::string HostName() {
+  std::array<char, 256> name = {};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+// gRPC's own logging, in the relay's.
+void LogForGrpc(gpr_log_func_args* args) {
+  switch (args->severity) {
+    case GPR_LOG_SEVERITY_ERROR:
+      spdlog::error("gRPC: {}", args->message);
+      break;
+    case GPR_LOG_SEVERITY_INFO:
+      spdlog::info("gRPC: {}", args->message);
+      break;
+    case GPR_LOG_SEVERITY_DEBUG:
+      spdlog::debug("gRPC: {}", args->message);
+      break;
+  }
+}
+
+// A request that is no message is answered with an error; protobuf would let
+// whoever sends one write to standard error, too.
+void LogForProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/,
+                    int /*line*/, const std::string& message) {
+  spdlog::debug("protobuf: {}", message);
+}
+
+// gRPC only says that it cannot listen: finds out why.
+std::string WhyNotListen(const Address& address) {
+  namespace ip = boost::asio::ip;
+  boost::system::error_code error;
+  const ip::address parsed = ip::make_address(address.ip, error);
+  if (error) return error.message();
+  boost::asio::io_context context;
+  ip::tcp::acceptor acceptor(context);
+  const ip::tcp::endpoint endpoint(parsed, address.port);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error)
+    acceptor.set_option(ip::tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(1, error);
+  return error ? error.message() : "for a reason that has passed";
+}
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+void Configure(const GrpcServer::Options& options,
+               grpc::ServerBuilder& builder) {
+  const auto set = [&builder](const char* argument, int value) {
+    builder.AddChannelArgument(argument, value);
+  };
+  // A second relay on the same port must fail, not share it.
+  set(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveInterval));
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  set(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  set(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      Milliseconds(kClientPingIntervalMin));
+  set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.metadata_bytes_max));
+  set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+      static_cast<int>(options.calls.streams_max + kRefusedStreamsMax));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.request_bytes_max));
+}
+
+std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
+  return std::chrono::steady_clock::now() +
+         absl::ToChronoNanoseconds(deadline - absl::Now());
+}
+
+}  // namespace
+
+GrpcServer::GrpcServer(const Options& options, EventLog& log,
+                       const Clock& clock, prometheus::Registry& registry)
+    : service_({.stream = {.server_id = options.server_id.empty()
+                                            ? HostName()
+                                            : options.server_id,
+                           .max_stream_age = options.max_stream_age,
+                           .stall_timeout = options.stall_timeout},
+                .calls = options.calls,
+                .threads = options.threads},
+               log, clock, registry) {}
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const Options& options, EventLog& log, const Clock& clock,
+    prometheus::Registry& registry) {
+  gpr_set_log_function(LogForGrpc);
+  google::protobuf::SetLogHandler(LogForProtobuf);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::channelz::experimental::InitChannelzService();
+
+  std::unique_ptr<GrpcServer> server(
+      new GrpcServer(options, log, clock, registry));
+  grpc::ServerBuilder builder;
+  Configure(options, builder);
+  builder.AddListeningPort(options.address.ToString(),
+                           grpc::InsecureServerCredentials(), &server->port_);
+  builder.RegisterService(&server->service_);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ",
+                                               options.address.ToString(), ": ",
+                                               WhyNotListen(options.address)));
+  }
+  server->SetServing(false);
+  return server;
+}
+
+GrpcServer::~GrpcServer() {
+  if (server_ != nullptr) Drain(absl::Now());
+}
+
+void GrpcServer::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  health->SetServingStatus("", serving);
+  health->SetServingStatus(v1::EnvelopeEventService::service_full_name(),
+                           serving);
+}
+
+void GrpcServer::Drain(absl::Time deadline) {
+  if (std::exchange(drained_, true)) return;
+  SetServing(false);
+  service_.Drain();
+  service_.WaitUntilIdle(ToSteady(deadline));
+  // Calls of the health service and the like have no end of their own.
+  const absl::Time close = std::min(deadline, absl::Now() + kCloseGrace);
+  server_->Shutdown(absl::ToChronoTime(close));
+}
+
+}  // namespace enveloperelay

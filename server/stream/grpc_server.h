@@ -1,0 +1,78 @@
+#ifndef ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_
+#define ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_
+
+#include <grpcpp/server.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "prometheus/registry.h"
+#include "server/base/address.h"
+#include "server/base/clock.h"
+#include "server/log/event_log.h"
+#include "server/stream/event_service.h"
+
+namespace enveloperelay {
+
+// The gRPC port: EnvelopeEventService over an EventLog, health, reflection and
+// channelz, without TLS. Start, SetServing, Drain and the destructor are for
+// one thread.
+class GrpcServer {
+ public:
+  struct Options {
+    // Where to listen.
+    Address address;
+    // Names this replica in StreamInfo. Empty: the host's name.
+    std::string server_id = {};
+    // Streams end by themselves after this, 20 % more or less.
+    absl::Duration max_stream_age = absl::Minutes(30);
+    // A stream whose client reads nothing for so long is ended.
+    absl::Duration stall_timeout = absl::Minutes(15);
+    CallLimits calls = {};
+    // Bytes of the largest request.
+    size_t request_bytes_max = size_t{1} << 20;
+    // Bytes of the headers of a request.
+    size_t metadata_bytes_max = size_t{16} << 10;
+    // Run the streams and read the log for them.
+    size_t threads = 2;
+  };
+
+  // Listens, and serves: health says NOT_SERVING until SetServing(true).
+  // `log`, `clock` and `registry` outlive the server.
+  // Errors: kUnavailable (cannot listen; says where and why).
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const Options& options, EventLog& log, const Clock& clock,
+      prometheus::Registry& registry);
+
+  // Drains without patience, if it is not drained yet.
+  ~GrpcServer();
+  GrpcServer(const GrpcServer&) = delete;
+  GrpcServer& operator=(const GrpcServer&) = delete;
+
+  uint16_t port() const { return static_cast<uint16_t>(port_); }
+
+  // What grpc.health.v1 says, of the server and of EnvelopeEventService.
+  void SetServing(bool serving);
+
+  // Not serving from now on; ends every stream as planned, waits until the
+  // clients have got that, and closes. What is open at `deadline` is broken
+  // off.
+  void Drain(absl::Time deadline);
+
+ private:
+  GrpcServer(const Options& options, EventLog& log, const Clock& clock,
+             prometheus::Registry& registry);
+
+  EventService service_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+  bool drained_ = false;
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_

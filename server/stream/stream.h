@@ -1,0 +1,128 @@
+#ifndef ENVELOPE_RELAY_SERVER_STREAM_STREAM_H_
+#define ENVELOPE_RELAY_SERVER_STREAM_STREAM_H_
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "enveloperelay/v1/events.pb.h"
+#include "server/base/clock.h"
+#include "server/log/event_log.h"
+#include "server/log/sequence.h"
+#include "server/stream/metrics.h"
+#include "server/stream/reader.h"
+#include "server/stream/request.h"
+#include "server/stream/response.h"
+#include "server/stream/step_scheduler.h"
+
+namespace enveloperelay {
+
+// The call that carries a stream. For the thread that runs the stream's step.
+class StreamCall {
+ public:
+  virtual ~StreamCall() = default;
+
+  // Sends a response; answered by Stream::OnWritten. One at a time.
+  virtual void Write(grpc::ByteBuffer response) = 0;
+  // Ends the call, once. A response on its way is still sent.
+  virtual void Finish(const absl::Status& status) = 0;
+  // Ends the call as the client cancelled it.
+  virtual void FinishCancelled() = 0;
+  // Breaks the call off, and with it a response that is stuck.
+  virtual void Reset() = 0;
+};
+
+// What holds for every stream of a server.
+struct StreamOptions {
+  // Names this replica, for logs and support.
+  std::string server_id;
+  // Streams end by themselves after this, 20 % more or less.
+  absl::Duration max_stream_age = absl::Minutes(30);
+  // A response that cannot be sent for so long ends its stream.
+  absl::Duration stall_timeout = absl::Minutes(15);
+};
+
+// One Subscribe call on a plain stream: a position in the log and one write in
+// flight, and between writes no memory of any event. It knows no thread and no
+// socket: Step() looks at what is due and does it through the StreamCall.
+//
+//   Start ──▶ first response ──▶ batches, heartbeats ──▶ end ──▶ finished
+//
+// For one thread at a time.
+class Stream {
+ public:
+  // What a stream uses; each outlives it.
+  struct Environment {
+    EventLog& log;
+    const Clock& clock;
+    const StreamOptions& options;
+    StreamMetrics& metrics;
+    StepScheduler& steps;
+    StreamCall& call;
+  };
+
+  // `jitter` is random, 0 to 1: it spreads the ends and the returns of streams
+  // that began together.
+  Stream(const Environment& environment, SubscribeSpec spec, double jitter);
+
+  void Step();
+  // The response of the last Write has left, or never will (`ok` false).
+  void OnWritten(bool ok);
+  // The client has gone.
+  void OnCancelled();
+  // The server is about to stop.
+  void OnDrain();
+
+  bool finished() const { return finished_; }
+
+ private:
+  void Start();
+  void Deliver(SteadyTime now);
+  void WriteEnd(v1::EndReason reason);
+  // Sends `batch` and what stands in every response; `response` holds what
+  // else is to be in this one.
+  void Write(Batch batch, v1::SubscribeResponse response);
+  Batch MakeBatch() const;
+  v1::StreamInfo MakeInfo() const;
+  v1::StreamEnd MakeEnd(v1::EndReason reason) const;
+  void Finish(const absl::Status& status, std::string_view end);
+  void FinishCancelled();
+  void EndStalled(SteadyTime now);
+
+  EventLog& log_;
+  const Clock& clock_;
+  const StreamOptions& options_;
+  StreamMetrics& metrics_;
+  StepScheduler& steps_;
+  StreamCall& call_;
+
+  LogReader reader_;
+  const uint32_t batch_events_max_;
+  const uint32_t batch_bytes_max_;
+  const absl::Duration heartbeat_interval_;
+  const bool until_caught_up_;
+  const double jitter_;
+  // The last event to send: the newest at the start if the stream ends there.
+  Sequence until_;
+
+  bool started_ = false;
+  bool writing_ = false;
+  bool cancelled_ = false;
+  bool draining_ = false;
+  bool finished_ = false;
+  // Why the response in flight is the last one.
+  v1::EndReason end_ = v1::END_REASON_UNSPECIFIED;
+  SteadyTime heartbeat_due_;
+  SteadyTime age_due_;
+  // While a write is in flight: when to give it up. Once it was given up: when
+  // to break the call off.
+  SteadyTime stall_due_;
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_STREAM_STREAM_H_
