@@ -14,8 +14,7 @@
 
 namespace enveloperelay {
 
-// A coroutine of a connection. Named executors save Asio the type erasure. Each
-// co_await is a statement of its own: g++ 12 miscompiles one in a condition.
+// A coroutine of a connection. Named executors save Asio the type erasure.
 using HttpExecutor = boost::asio::io_context::executor_type;
 template <typename T>
 using Awaitable = boost::asio::awaitable<T, HttpExecutor>;

@@ -161,11 +161,9 @@ Awaitable<absl::StatusOr<Appended>> WebhookHandler::Append(
       appends_.Leave();
     });
   };
-  absl::StatusOr<Appended> appended =
-      co_await asio::async_initiate<decltype(kAwait),
-                                    void(absl::StatusOr<Appended>)>(
-          std::move(append), kAwait);
-  co_return appended;
+  co_return co_await asio::async_initiate<decltype(kAwait),
+                                          void(absl::StatusOr<Appended>)>(
+      std::move(append), kAwait);
 }
 
 HttpResponse WebhookHandler::Refuse(Reason reason, std::string_view detail) {

@@ -55,9 +55,7 @@ class RawConnection {
   // sends anything more.
   bool IsClosed();
   // Whether something has come, or the other end has closed, by now.
-  bool HasNews() { return HasNewsWithin(absl::ZeroDuration()); }
-  // The same; waits for it if need be.
-  bool HasNewsWithin(absl::Duration timeout);
+  bool HasNews();
 
  private:
   explicit RawConnection(int fd) : fd_(fd) {}
