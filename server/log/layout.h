@@ -63,6 +63,8 @@ struct StoredRecord {
   // Within the frame, as in RecordRef.
   uint32_t event = 0;
   uint32_t payload = 0;
+
+  friend bool operator==(const StoredRecord&, const StoredRecord&) = default;
 };
 
 // Reads the value stored for `sequence`. Nothing if header and frame do not

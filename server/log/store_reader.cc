@@ -35,6 +35,9 @@ namespace {
 // A chunk's offsets are 32 bits wide; nobody sends this much at once.
 constexpr size_t kChunkBytesMax = size_t{256} << 20;
 
+// Most that is reserved ahead for a chunk, in bytes of its records.
+constexpr size_t kReserveBytesMax = size_t{1} << 20;
+
 constexpr std::string_view kMisfit = "header and frame do not fit together";
 
 absl::Status NoLongerRetained(Sequence after, Sequence floor) {
@@ -74,12 +77,29 @@ absl::StatusOr<LogRange> StoreReader::Read(Sequence after,
   if (after >= last) return LogRange{.spans = {}, .end = after};
 
   const auto chunk = std::make_shared<Chunk>();
+  ReserveFor(after, limits, *chunk);
   absl::Status status = Scan(after, last, limits, *chunk);
   // Retention may have taken away what was to be read.
   const Sequence floor_now = extent_.floor().sequence;
   if (after < floor_now) return NoLongerRetained(after, floor_now);
   if (chunk->records.empty()) return status;
   return RangeOf(chunk);
+}
+
+void StoreReader::ReserveFor(Sequence after, const ReadLimits& limits,
+                             Chunk& chunk) const {
+  const Position floor = extent_.floor();
+  const Position last = extent_.last();
+  const uint64_t retained = last.sequence.value - floor.sequence.value;
+  const size_t records =
+      std::min(limits.events_max, last.sequence.value - after.value);
+  const size_t record_bytes =
+      (last.end_offset - floor.end_offset) / std::max(retained, uint64_t{1});
+  const size_t bytes_max = std::min(limits.bytes_max, kReserveBytesMax);
+  const size_t records_fitting =
+      std::min(records, bytes_max / std::max(record_bytes, size_t{1}) + 1);
+  chunk.bytes.reserve(records_fitting * record_bytes);
+  chunk.records.reserve(records_fitting);
 }
 
 absl::Status StoreReader::Scan(Sequence after, Sequence last,

@@ -59,6 +59,8 @@ class StoreReader {
   // The first whole record from `first` to before `end`; kNotFound if none is.
   absl::StatusOr<Probe> FirstWhole(Sequence first, Sequence end) const;
 
+  // Reserves what a read of records of the average size takes.
+  void ReserveFor(Sequence after, const ReadLimits& limits, Chunk& chunk) const;
   // Appends the records after `after`, up to `last`, to `chunk` until a limit
   // is reached; says what is wrong with the record it stopped at, if it is.
   absl::Status Scan(Sequence after, Sequence last, const ReadLimits& limits,
