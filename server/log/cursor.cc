@@ -3,7 +3,6 @@
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 

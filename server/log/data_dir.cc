@@ -1,7 +1,9 @@
 #include "server/log/data_dir.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,21 +28,37 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status CannotUse(const std::string& dir, std::string_view why) {
+std::string ErrnoMessage() { return std::generic_category().message(errno); }
+
+absl::Status CannotUse(const fs::path& path, std::string_view why) {
   return absl::UnavailableError(
-      absl::StrCat("cannot use data directory '", dir,
+      absl::StrCat("cannot use data directory '", path.string(),
                    "': ", absl::string_view(why.data(), why.size())));
 }
 
-absl::Status CreateDir(const std::string& dir) {
-  std::error_code error;
-  const fs::path parent = fs::absolute(dir, error).parent_path();
-  if (!error) fs::create_directories(parent, error);
-  if (error) return CannotUse(dir, error.message());
-  if (mkdir(dir.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-    return CannotUse(dir, std::generic_category().message(errno));
+// Makes durable what was done to `path`, a file or a directory.
+absl::Status Sync(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 || fsync(file) != 0) {
+    absl::Status failed = CannotUse(path, ErrnoMessage());
+    if (file >= 0) close(file);
+    return failed;
   }
+  close(file);
   return absl::OkStatus();
+}
+
+// Creates `dir` and what is missing above it. An event that is durable must
+// not be lost with the directory that it is in.
+absl::Status CreateDir(const fs::path& dir) {
+  std::error_code ignored;
+  if (fs::exists(dir, ignored) || !dir.has_relative_path()) {
+    return absl::OkStatus();
+  }
+  absl::Status created = CreateDir(dir.parent_path());
+  if (!created.ok()) return created;
+  if (mkdir(dir.c_str(), S_IRWXU) != 0) return CannotUse(dir, ErrnoMessage());
+  return Sync(dir.parent_path());
 }
 
 // True for what a start that was killed before its database was complete may
@@ -74,12 +92,15 @@ absl::Status CheckUnlocked(const std::string& dir) {
 }  // namespace
 
 absl::StatusOr<bool> PrepareDataDir(const std::string& dir) {
-  absl::Status created = CreateDir(dir);
+  std::error_code error;
+  // Absolute, with no slash at its end.
+  const fs::path path = fs::absolute(fs::path(dir) / "", error).parent_path();
+  if (error) return CannotUse(dir, error.message());
+  absl::Status created = CreateDir(path);
   if (!created.ok()) return created;
 
   bool has_database = false;
   std::string stranger;
-  std::error_code error;
   for (fs::directory_iterator it(dir, error), end; !error && it != end;
        it.increment(error)) {
     const std::string name = it->path().filename().string();
@@ -98,12 +119,22 @@ absl::StatusOr<bool> PrepareDataDir(const std::string& dir) {
   return has_database;
 }
 
+absl::Status SyncWriteAheadLogs(const std::string& dir) {
+  std::error_code error;
+  for (fs::directory_iterator it(dir, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() != ".log") continue;
+    absl::Status synced = Sync(it->path());
+    if (!synced.ok()) return synced;
+  }
+  return error ? CannotUse(dir, error.message()) : absl::OkStatus();
+}
+
 absl::StatusOr<uint64_t> FreeDiskBytes(const std::string& dir) {
   struct statvfs stats = {};
   if (statvfs(dir.c_str(), &stats) != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot tell the free space of '", dir,
-                     "': ", std::generic_category().message(errno)));
+    return absl::UnavailableError(absl::StrCat(
+        "cannot tell the free space of '", dir, "': ", ErrnoMessage()));
   }
   return uint64_t{stats.f_bavail} * stats.f_frsize;
 }

@@ -15,6 +15,11 @@ namespace enveloperelay {
 // process has it open), kUnavailable.
 absl::StatusOr<bool> PrepareDataDir(const std::string& dir);
 
+// Makes durable what a process that was killed has written to the write-ahead
+// logs and may not have synced: once it is replayed, readers see it.
+// Errors: kUnavailable.
+absl::Status SyncWriteAheadLogs(const std::string& dir);
+
 // Returns how many bytes this process may still write in `dir`.
 // Errors: kUnavailable.
 absl::StatusOr<uint64_t> FreeDiskBytes(const std::string& dir);

@@ -20,6 +20,12 @@
 #include "server/log/sequence.h"
 
 namespace enveloperelay {
+namespace {
+
+// About what a commit adds to an event: tags, lengths and its stamp.
+constexpr size_t kStampBytes = 80;
+
+}  // namespace
 
 GroupCommit::GroupCommit(const Parts& parts, size_t pending_bytes_max)
     : parts_(parts), queue_(pending_bytes_max), thread_([this] { Run(); }) {}
@@ -68,14 +74,19 @@ GroupCommit::Draft GroupCommit::Prepare(
     const std::vector<PendingAppend>& group) const {
   std::vector<std::string_view> ids;
   ids.reserve(group.size());
+  size_t bytes = 0;
   for (const PendingAppend& append : group) {
     ids.emplace_back(append.event.event_id);
+    bytes +=
+        append.event.head.size() + append.event.payload.size() + kStampBytes;
   }
   const std::vector<absl::StatusOr<Sequence>> stored =
       parts_.store.FindEventIds(ids);
 
   Draft draft;
   draft.last = parts_.extent.last();
+  draft.chunk->bytes.reserve(bytes);
+  draft.chunk->records.reserve(group.size());
   std::unordered_map<std::string_view, Sequence> added;
   for (size_t i = 0; i < group.size(); ++i) {
     const auto twin = added.find(ids[i]);

@@ -105,6 +105,8 @@ absl::Status Store::OpenDb(const StoreOptions& options, Health& health) {
   if (*has_database) {
     absl::Status ours = CheckColumnFamilies(options.dir, db_options, families);
     if (!ours.ok()) return ours;
+    absl::Status synced = SyncWriteAheadLogs(options.dir);
+    if (!synced.ok()) return synced;
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;

@@ -38,12 +38,14 @@ std::string Message(const absl::Status& status) {
 }
 
 TEST(DataDirTest, IsCreatedForThisUserOnly) {
-  const TempDir parent;
-  const std::string dir = parent.File("some/where");
-  EXPECT_TRUE(OpenStatus(dir).ok());
-  struct stat info = {};
-  ASSERT_EQ(stat(dir.c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777u, 0700u);
+  for (const std::string_view name : {"data", "some/where", "data/"}) {
+    const TempDir parent;
+    const std::string dir = parent.File(name);
+    EXPECT_TRUE(OpenStatus(dir).ok());
+    struct stat info = {};
+    ASSERT_EQ(stat(dir.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777u, 0700u) << name;
+  }
 }
 
 TEST(DataDirTest, MayBeAFreshFileSystem) {
@@ -59,6 +61,14 @@ TEST(DataDirTest, IsRefusedWhenItHoldsOtherFiles) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(status), HasSubstr("notes.txt"));
   EXPECT_FALSE(std::filesystem::exists(dir.File("LOCK")));
+}
+
+TEST(DataDirTest, IsRefusedWhenItCannotBeCreated) {
+  const TempDir dir;
+  std::ofstream(dir.File("file")) << "mine";
+  const absl::Status status = OpenStatus(dir.File("file/data"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Message(status), HasSubstr(dir.File("file/data")));
 }
 
 TEST(DataDirTest, IsRefusedWhenItIsNoDirectory) {

@@ -16,18 +16,19 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "prometheus/registry.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"

@@ -1,6 +1,5 @@
 #include "tests/integration/log/test_log.h"
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <latch>

@@ -1,7 +1,6 @@
 #include "server/log/cursor.h"
 
 #include <cstddef>
-#include <cstdint>
 #include <random>
 #include <string>
 

@@ -1,6 +1,7 @@
 #include "server/log/errors.h"
 
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
