@@ -7,6 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdint>
@@ -15,11 +16,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/check.h"
@@ -27,6 +30,7 @@
 #include "server/base/logging.h"
 #include "server/config/config.h"
 #include "server/config/load.h"
+#include "server/ingress/tokens.h"
 #include "server/ports_file.h"
 #include "server/server.h"
 #include "server/version.h"
@@ -37,6 +41,9 @@ namespace {
 constexpr int kExitDrained = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitBadConfig = 2;
+
+// After a failure, the clients' time to take what is stored.
+constexpr absl::Duration kFailureDrainTimeout = absl::Seconds(3);
 
 std::map<std::string, std::string> ReadEnvironment() {
   std::map<std::string, std::string> variables;
@@ -58,13 +65,9 @@ std::string VersionText() {
 // so that all inherit the mask.
 class StopSignals {
  public:
-  StopSignals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    RELAY_CHECK(pthread_sigmask(SIG_BLOCK, &signals_, nullptr) == 0);
-    fd_ = signalfd(-1, &signals_, SFD_CLOEXEC);
+  StopSignals() : fd_(signalfd(-1, &signals_, SFD_CLOEXEC)) {
     RELAY_CHECK(fd_ >= 0);
+    RELAY_CHECK(pthread_sigmask(SIG_BLOCK, &signals_, nullptr) == 0);
   }
   ~StopSignals() { close(fd_); }
   StopSignals(const StopSignals&) = delete;
@@ -100,8 +103,16 @@ class StopSignals {
   }
 
  private:
-  sigset_t signals_ = {};
-  int fd_ = -1;
+  static sigset_t Signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    return signals;
+  }
+
+  const sigset_t signals_ = Signals();
+  const int fd_;
 };
 
 // Lets other threads tell the main one that the server has failed.
@@ -114,7 +125,7 @@ class FailureNotice {
 
   int fd() const { return fd_; }
   void Send(const absl::Status& status) const {
-    spdlog::error("storage failed, ending: {}", status.ToString());
+    spdlog::error("the event log has failed, ending: {}", status.ToString());
     const uint64_t one = 1;
     RELAY_CHECK(write(fd_, &one, sizeof(one)) == sizeof(one));
   }
@@ -134,59 +145,86 @@ int RunUntilStopped(Server& server, const StopSignals& signals,
   }
   const bool failed = events[1].revents != 0;
   if (!failed) spdlog::info("draining after {}", signals.Take());
-  signals.EndProcessOnNext(drain_timeout);
-  server.Drain(absl::Now() + drain_timeout);
+  const absl::Duration timeout =
+      failed ? std::min(kFailureDrainTimeout, drain_timeout) : drain_timeout;
+  signals.EndProcessOnNext(timeout);
+  server.Drain(absl::Now() + timeout);
   if (failed) return kExitFailed;
   spdlog::info("drained");
   return kExitDrained;
 }
 
-int Run(const Invocation& invocation) {
+absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options) {
+  const std::string ports_file = options.config.ports_file;
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(std::move(options), Clock::Real());
+  if (!server.ok() || ports_file.empty()) return server;
+  absl::Status written = WritePortsFile(ports_file, (*server)->ports());
+  if (!written.ok()) return written;
+  return server;
+}
+
+int Run(const Invocation& invocation, TokenSet tokens) {
   const Config& config = invocation.config;
   SetUpLogging(config.log_level, config.log_format);
   spdlog::info("{} starting, data in {}", VersionText(), config.data_dir);
   for (const std::string& warning : invocation.warnings) {
     spdlog::warn("{}", warning);
   }
-  // A peer that has gone is an error of its write, not the end of the process.
+  // What happens to a write, by a peer that has gone or a limit of file sizes,
+  // is an error of that write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   const StopSignals signals;
   const FailureNotice failure;
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
-      config, Clock::Real(),
-      [&failure](const absl::Status& status) { failure.Send(status); });
-  absl::Status started = server.status();
-  if (started.ok() && !config.ports_file.empty()) {
-    started = WritePortsFile(config.ports_file, (*server)->ports());
-  }
-  if (!started.ok()) {
-    spdlog::error("cannot start: {}", started.ToString());
+  const absl::StatusOr<std::unique_ptr<Server>> server =
+      Start({.config = config,
+             .tokens = std::move(tokens),
+             .on_failure = [&failure](const absl::Status& status) {
+               failure.Send(status);
+             }});
+  if (!server.ok()) {
+    spdlog::error("cannot start: {}", server.status().ToString());
     return kExitFailed;
   }
+  (*server)->SetReady();
   const Ports ports = (*server)->ports();
   spdlog::info("ready: ingress port {}, gRPC port {}, admin port {}",
                ports.ingress, ports.grpc, ports.admin);
   return RunUntilStopped(**server, signals, failure, config.drain_timeout);
 }
 
-}  // namespace
-}  // namespace enveloperelay
+int RefuseConfig(absl::string_view problems) {
+  std::fprintf(stderr, "envelope-relay: the configuration is not allowed\n%s\n",
+               std::string(problems).c_str());
+  return kExitBadConfig;
+}
 
-int main(int argc, char** argv) {
-  using namespace enveloperelay;  // NOLINT(google-build-using-namespace)
+int Main(std::vector<std::string> arguments) {
   const absl::StatusOr<Invocation> invocation =
-      LoadConfig({.arguments = std::vector<std::string>(argv + 1, argv + argc),
+      LoadConfig({.arguments = std::move(arguments),
                   .environment = ReadEnvironment(),
                   .version = VersionText()});
   if (!invocation.ok()) {
-    std::fprintf(stderr,
-                 "envelope-relay: the configuration is not allowed\n%s\n",
-                 std::string(invocation.status().message()).c_str());
-    return kExitBadConfig;
+    return RefuseConfig(invocation.status().message());
   }
   if (!invocation->text.empty()) {
     std::fputs(invocation->text.c_str(), stdout);
     return 0;
   }
-  return Run(*invocation);
+  absl::StatusOr<TokenSet> tokens = TokenSet();
+  const std::string& token_file = invocation->config.ingress_token_file;
+  if (!token_file.empty()) tokens = TokenSet::Load(token_file);
+  if (!tokens.ok()) {
+    return RefuseConfig(
+        absl::StrCat("--ingress-token-file: ", tokens.status().message()));
+  }
+  return Run(*invocation, *std::move(tokens));
+}
+
+}  // namespace
+}  // namespace enveloperelay
+
+int main(int argc, char** argv) {
+  return enveloperelay::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -1,37 +1,131 @@
 #include "server/server.h"
 
-#include <functional>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/admin/server.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
+#include "server/ingress/server.h"
+#include "server/log/embedded_log.h"
+#include "server/readiness.h"
+#include "server/version.h"
 
 namespace enveloperelay {
+namespace {
 
-// Members stand in the order in which they depend on each other.
+absl::Status Named(const char* part, const absl::Status& status) {
+  return {status.code(),
+          absl::StrCat(part, ": ", std::string(status.message()))};
+}
+
+AdminOptions AdminOptionsOf(const Config& config, const Readiness& readiness) {
+  return {.address = config.admin_address,
+          .version = std::string(kVersion),
+          .commit = std::string(kCommit),
+          .build = std::string(kBuild),
+          .readiness = [&readiness] { return readiness.Get(); }};
+}
+
+EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
+  const Config& config = options.config;
+  EmbeddedLogOptions log;
+  log.data_dir = config.data_dir;
+  if (config.retention_age > absl::ZeroDuration()) {
+    log.retention_age = config.retention_age;
+  }
+  log.retention_bytes = config.retention_bytes;
+  log.recent_bytes_max = config.log_recent_bytes_max;
+  log.pending_bytes_max = config.log_pending_bytes_max;
+  log.cache_bytes = config.log_cache_bytes;
+  log.disk_reserve_bytes = config.disk_reserve_bytes;
+  log.on_failure = std::move(options.on_failure);
+  return log;
+}
+
+IngressOptions IngressOptionsOf(ServerOptions& options) {
+  const Config& config = options.config;
+  const int threads = static_cast<int>(config.ingress_threads);
+  return {.http = {.address = config.ingress_address,
+                   .threads = threads > 0 ? threads : DefaultIngressThreads(),
+                   .connections_max = config.ingress_connections_max,
+                   .body_bytes_max = config.ingress_max_body_bytes,
+                   .header_timeout = config.ingress_header_timeout,
+                   .idle_timeout = config.ingress_idle_timeout,
+                   .body_grace = config.ingress_body_grace,
+                   .body_rate_min = config.ingress_body_rate_min},
+          .tokens = std::move(options.tokens),
+          .dedup_window = config.dedup_window};
+}
+
+}  // namespace
+
+// Each part depends on those above it.
 struct Server::Parts {
-  const Config config;
+  explicit Parts(const Clock& the_clock) : clock(the_clock) {}
+
   const Clock& clock;
-  const std::function<void(absl::Status)> on_failure;
+  prometheus::Registry registry;
+  Readiness readiness;
+  std::unique_ptr<AdminServer> admin;
+  std::unique_ptr<EmbeddedLog> log;
+  std::unique_ptr<IngressServer> ingress;
+  bool drained = false;
 };
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Server::~Server() = default;
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    const Config& config, const Clock& clock,
-    std::function<void(absl::Status)> on_failure) {
-  auto parts = std::make_unique<Parts>(Parts{
-      .config = config, .clock = clock, .on_failure = std::move(on_failure)});
-  return std::unique_ptr<Server>(new Server(std::move(parts)));
+Server::~Server() { Drain(parts_->clock.Now()); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
+                                                      const Clock& clock) {
+  auto owned = std::make_unique<Parts>(clock);
+  Parts& parts = *owned;
+
+  auto admin = AdminServer::Start(
+      AdminOptionsOf(options.config, parts.readiness), parts.registry, clock);
+  if (!admin.ok()) return Named("--admin-address", admin.status());
+  parts.admin = *std::move(admin);
+
+  auto log = EmbeddedLog::Open(LogOptionsOf(options), clock, parts.registry);
+  if (!log.ok()) return Named("--data-dir", log.status());
+  parts.log = *std::move(log);
+
+  auto ingress = IngressServer::Start(IngressOptionsOf(options), *parts.log,
+                                      clock, parts.registry);
+  if (!ingress.ok()) return Named("--ingress-address", ingress.status());
+  parts.ingress = *std::move(ingress);
+
+  return std::unique_ptr<Server>(new Server(std::move(owned)));
 }
 
-Ports Server::ports() const { return {}; }
+Ports Server::ports() const {
+  return {.ingress = parts_->ingress->port(),
+          .grpc = 0,
+          .admin = parts_->admin->port()};
+}
 
-void Server::Drain(absl::Time /*deadline*/) {}
+void Server::SetReady() { parts_->readiness.SetServing(*parts_->log); }
+
+void Server::Drain(absl::Time deadline) {
+  if (parts_->drained) return;
+  parts_->drained = true;
+  const absl::Time begin = parts_->clock.Now();
+  const absl::Duration patience = deadline - begin;
+  parts_->readiness.SetDraining();
+  // First the ingress, so that streams still get what it stores.
+  if (!parts_->ingress->Drain(begin + patience * 0.5)) {
+    spdlog::warn("webhooks that were slow to arrive have been cut off");
+  }
+  parts_->log->Close();
+}
 
 }  // namespace enveloperelay

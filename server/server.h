@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
+#include "server/ingress/tokens.h"
 
 namespace enveloperelay {
 
@@ -20,27 +21,37 @@ struct Ports {
   uint16_t admin = 0;
 };
 
+struct ServerOptions {
+  Config config;
+  TokenSet tokens;  // what is in config.ingress_token_file
+  // Called at most once, on any thread, when the log can take no more events
+  // for good: the process should end. Until Drain() has returned.
+  std::function<void(const absl::Status&)> on_failure;
+};
+
 // The whole relay: owns every part, in the order in which they depend on each
-// other. Start, Drain and the destructor are for one thread.
+// other. Start, SetReady, Drain and the destructor are for one thread.
 class Server {
  public:
-  // Opens the log, then the listeners. `on_failure` is called at most once,
-  // on any thread, when the log can take no more events for good: the process
-  // should end. `clock` must outlive the server.
-  // Errors: whatever keeps a part from starting, naming it.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const Config& config, const Clock& clock,
-      std::function<void(absl::Status)> on_failure);
+  // Opens the log, then the listeners; webhooks are taken from then on.
+  // `clock` must outlive the server.
+  // Errors: whatever keeps a part from starting, saying which.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options,
+                                                       const Clock& clock);
 
+  // Drains without patience, if it is not drained yet.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   Ports ports() const;
 
-  // Reports not ready at once, finishes the requests that were taken, ends
-  // every stream as planned and closes the log. What clients hold up is cut
-  // off early enough to return before `deadline`.
+  // /readyz and the health service say so from now on.
+  void SetReady();
+
+  // Not ready at once: finishes the requests that were taken, then ends every
+  // stream as planned and closes the log. Clients that hold it up are cut off
+  // early enough to return before `deadline`, as far as the disk allows.
   void Drain(absl::Time deadline);
 
  private:

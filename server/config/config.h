@@ -25,14 +25,30 @@ struct Config {
   bool insecure_ingress = false;
   uint64_t ingress_max_body_bytes = 0;
   absl::Duration dedup_window;
-
-  Address grpc_address;
-  bool insecure_grpc = false;
-
-  Address admin_address;
+  uint64_t ingress_threads = 0;  // 0: by the number of processors
+  uint64_t ingress_connections_max = 0;
+  absl::Duration ingress_header_timeout;
+  absl::Duration ingress_idle_timeout;
+  absl::Duration ingress_body_grace;
+  uint64_t ingress_body_rate_min = 0;  // bytes a second
 
   absl::Duration retention_age;  // 0: events are kept whatever their age
   uint64_t retention_bytes = 0;  // 0: events are kept whatever their size
+  uint64_t disk_reserve_bytes = 0;
+  uint64_t log_cache_bytes = 0;
+  uint64_t log_pending_bytes_max = 0;
+  uint64_t log_recent_bytes_max = 0;
+
+  Address grpc_address;
+  bool insecure_grpc = false;
+  uint64_t grpc_threads = 0;
+  uint64_t streams_max = 0;
+  uint64_t unary_calls_max = 0;
+  uint64_t filter_bytes_max = 0;
+  absl::Duration stream_max_age;
+  absl::Duration stream_stall_timeout;
+
+  Address admin_address;
 };
 
 }  // namespace enveloperelay

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "server/base/check.h"
 #include "server/config/config.h"
 #include "server/config/options.h"
@@ -33,12 +36,30 @@ struct Given {
 // first to the last in precedence, so the first entry stays.
 using Values = std::map<std::string, Given>;
 
+// Breaks `text` into lines that fit beside the options' names.
+std::string Wrap(const std::string& text) {
+  constexpr size_t kWidth = 60;
+  std::string wrapped;
+  size_t line = 0;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    if (line > 0 && line + 1 + word.size() > kWidth) {
+      wrapped += '\n';
+      line = 0;
+    } else if (line > 0) {
+      wrapped += ' ';
+      ++line;
+    }
+    absl::StrAppend(&wrapped, word);
+    line += word.size();
+  }
+  return wrapped;
+}
+
 std::string HelpOf(const Option& option) {
-  std::string help = absl::StrCat(
-      option.help,
+  return absl::StrCat(
+      Wrap(option.help),
       "\nDefault: ", option.default_text.empty() ? "none" : option.default_text,
       "   $", option.Environment());
-  return help;
 }
 
 // What the command line says.
@@ -54,10 +75,11 @@ void AddOptions(CLI::App& app) {
   app.add_flag("--version")->description("Print the version and leave.");
   app.add_option("--config")
       ->option_text("PATH")
-      ->description(absl::StrCat("TOML file with options: their names as keys, "
-                                 "without dashes before them.\n"
-                                 "Default: none   $",
-                                 kConfigVariable));
+      ->description(
+          absl::StrCat("TOML file with options: their names, without the\n"
+                       "dashes in front, are its keys.\n"
+                       "Default: none   $",
+                       kConfigVariable));
   for (const Option& option : Options()) {
     CLI::Option* const added = option.is_flag() ? app.add_flag(option.Flag())
                                                 : app.add_option(option.Flag());

@@ -134,6 +134,19 @@ Option Size(uint64_t Config::* field, Range<uint64_t> range, Head head) {
       });
 }
 
+Option Count(uint64_t Config::* field, Range<uint64_t> range, Head head) {
+  std::string allowed = absl::StrCat("a whole number from ", range.min, " to ",
+                                     range.max, range.Zero());
+  return Make(
+      std::move(head), "NUMBER", std::move(allowed), TomlType::kInteger,
+      [field, range = std::move(range)](std::string_view text, Config& config) {
+        const std::optional<uint64_t> value = ParseCount(text);
+        if (!value.has_value() || !range.Contains(*value)) return false;
+        config.*field = *value;
+        return true;
+      });
+}
+
 Option Flag(bool Config::* field, Head head) {
   head.default_text = "false";
   return Make(std::move(head), "", "true or false", TomlType::kBoolean,
@@ -244,6 +257,52 @@ void AddIngress(std::vector<Option>& options) {
                "duplicate within this time, and a new event after it."}));
 }
 
+void AddIngressLimits(std::vector<Option>& options) {
+  const std::string group = "Limits of the ingress";
+  options.push_back(Count(
+      &Config::ingress_threads,
+      {.min = 1, .max = 64, .zero = "as many as processors, but four at most"},
+      {.name = "ingress-threads",
+       .group = group,
+       .default_text = "0",
+       .help = "Threads that serve connections."}));
+  options.push_back(
+      Count(&Config::ingress_connections_max,
+            {.min = 1, .max = 1'000'000, .zero = ""},
+            {.name = "ingress-connections-max",
+             .group = group,
+             .default_text = "10000",
+             .help = "Connections at once; further ones get 503."}));
+  options.push_back(Duration(
+      &Config::ingress_header_timeout,
+      {.min = absl::Milliseconds(100), .max = absl::Minutes(10), .zero = ""},
+      {.name = "ingress-header-timeout",
+       .group = group,
+       .default_text = "10s",
+       .help = "Time for the head of a request, from its first byte."}));
+  options.push_back(Duration(
+      &Config::ingress_idle_timeout,
+      {.min = absl::Milliseconds(100), .max = absl::Hours(1), .zero = ""},
+      {.name = "ingress-idle-timeout",
+       .group = group,
+       .default_text = "60s",
+       .help = "Time from one request on a connection to the next."}));
+  options.push_back(Duration(
+      &Config::ingress_body_grace,
+      {.min = absl::Milliseconds(100), .max = absl::Minutes(10), .zero = ""},
+      {.name = "ingress-body-grace",
+       .group = group,
+       .default_text = "10s",
+       .help = "Time for the body of a request, besides one second for each "
+               "--ingress-body-rate-min bytes that have arrived."}));
+  options.push_back(
+      Size(&Config::ingress_body_rate_min, {.min = 1, .max = kMiB, .zero = ""},
+           {.name = "ingress-body-rate-min",
+            .group = group,
+            .default_text = "1KiB",
+            .help = "Bytes a second at which a body must arrive."}));
+}
+
 void AddLog(std::vector<Option>& options) {
   const std::string group = "Event log";
   options.push_back(Duration(&Config::retention_age,
@@ -264,6 +323,38 @@ void AddLog(std::vector<Option>& options) {
                     "this."}));
 }
 
+void AddLogLimits(std::vector<Option>& options) {
+  const std::string group = "Limits of the event log";
+  options.push_back(Size(&Config::disk_reserve_bytes,
+                         {.min = 16 * kMiB, .max = kTiB, .zero = ""},
+                         {.name = "disk-reserve-bytes",
+                          .group = group,
+                          .default_text = "256MiB",
+                          .help = "Refuse webhooks, with 503, while the disk "
+                                  "has less than this left."}));
+  options.push_back(Size(
+      &Config::log_cache_bytes, {.min = 8 * kMiB, .max = kTiB, .zero = ""},
+      {.name = "log-cache-bytes",
+       .group = group,
+       .default_text = "64MiB",
+       .help = "Memory for blocks read from the disk and for write buffers."}));
+  options.push_back(Size(&Config::log_recent_bytes_max,
+                         {.min = kMiB, .max = kTiB, .zero = ""},
+                         {.name = "log-recent-bytes-max",
+                          .group = group,
+                          .default_text = "64MiB",
+                          .help = "Memory for the newest events, which live "
+                                  "streams are served from."}));
+  options.push_back(Size(
+      &Config::log_pending_bytes_max,
+      {.min = kMiB, .max = 1024 * kMiB, .zero = ""},
+      {.name = "log-pending-bytes-max",
+       .group = group,
+       .default_text = "64MiB",
+       .help =
+           "Memory for events that wait to be stored; further ones get 503."}));
+}
+
 void AddGrpc(std::vector<Option>& options) {
   const std::string group = "gRPC (subscribers)";
   options.push_back(Listener(&Config::grpc_address,
@@ -278,6 +369,49 @@ void AddGrpc(std::vector<Option>& options) {
             .default_text = "",
             .help = "Allow a gRPC address that is not loopback without TLS: "
                     "anyone who reaches it can read every event."}));
+}
+
+void AddGrpcLimits(std::vector<Option>& options) {
+  const std::string group = "Limits of gRPC";
+  options.push_back(Count(&Config::grpc_threads,
+                          {.min = 1, .max = 64, .zero = ""},
+                          {.name = "grpc-threads",
+                           .group = group,
+                           .default_text = "2",
+                           .help = "Threads that read the log for streams."}));
+  options.push_back(Count(
+      &Config::streams_max, {.min = 1, .max = 1'000'000, .zero = ""},
+      {.name = "streams-max",
+       .group = group,
+       .default_text = "20000",
+       .help =
+           "Subscribe calls at once; further ones get RESOURCE_EXHAUSTED."}));
+  options.push_back(Count(
+      &Config::unary_calls_max, {.min = 1, .max = 1'000'000, .zero = ""},
+      {.name = "unary-calls-max",
+       .group = group,
+       .default_text = "10000",
+       .help = "Other calls at once, those that wait for an event included."}));
+  options.push_back(Size(&Config::filter_bytes_max,
+                         {.min = kMiB, .max = kTiB, .zero = ""},
+                         {.name = "filter-bytes-max",
+                          .group = group,
+                          .default_text = "256MiB",
+                          .help = "Memory for the filters of all calls."}));
+  options.push_back(Duration(
+      &Config::stream_max_age,
+      {.min = absl::Seconds(1), .max = absl::Hours(24) * 30, .zero = ""},
+      {.name = "stream-max-age",
+       .group = group,
+       .default_text = "30m",
+       .help = "Streams end as planned after this, 20 % more or less."}));
+  options.push_back(Duration(
+      &Config::stream_stall_timeout,
+      {.min = absl::Milliseconds(100), .max = absl::Hours(24), .zero = ""},
+      {.name = "stream-stall-timeout",
+       .group = group,
+       .default_text = "15m",
+       .help = "A stream whose client reads nothing for so long is ended."}));
 }
 
 void AddAdmin(std::vector<Option>& options) {
@@ -296,6 +430,9 @@ std::vector<Option> MakeOptions() {
   AddLog(options);
   AddGrpc(options);
   AddAdmin(options);
+  AddIngressLimits(options);
+  AddLogLimits(options);
+  AddGrpcLimits(options);
   return options;
 }
 

@@ -64,7 +64,8 @@ Awaitable<void> HttpConnection::TurnAway() {
   AppendResponse(*answer_,
                  {.date = state_.Date(), .connection = ConnectionField::kClose},
                  out_);
-  if (co_await Write(out_)) co_await Linger();
+  const bool written = co_await Write(out_);
+  if (written) co_await Linger();
 }
 
 Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {

@@ -14,7 +14,8 @@
 
 namespace enveloperelay {
 
-// A coroutine of a connection. Named executors save Asio the type erasure.
+// A coroutine of a connection. Named executors save Asio the type erasure. Each
+// co_await is a statement of its own: g++ 12 miscompiles one in a condition.
 using HttpExecutor = boost::asio::io_context::executor_type;
 template <typename T>
 using Awaitable = boost::asio::awaitable<T, HttpExecutor>;

@@ -161,9 +161,11 @@ Awaitable<absl::StatusOr<Appended>> WebhookHandler::Append(
       appends_.Leave();
     });
   };
-  co_return co_await asio::async_initiate<decltype(kAwait),
-                                          void(absl::StatusOr<Appended>)>(
-      std::move(append), kAwait);
+  absl::StatusOr<Appended> appended =
+      co_await asio::async_initiate<decltype(kAwait),
+                                    void(absl::StatusOr<Appended>)>(
+          std::move(append), kAwait);
+  co_return appended;
 }
 
 HttpResponse WebhookHandler::Refuse(Reason reason, std::string_view detail) {

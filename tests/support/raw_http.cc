@@ -176,8 +176,8 @@ bool RawConnection::IsClosed() {
   return more.ok() && !*more;
 }
 
-bool RawConnection::HasNews() {
-  return !received_.empty() || WaitFor(fd_, POLLIN, absl::ZeroDuration()).ok();
+bool RawConnection::HasNewsWithin(absl::Duration timeout) {
+  return !received_.empty() || WaitFor(fd_, POLLIN, timeout).ok();
 }
 
 std::string RawRequest(std::string_view method, std::string_view target,

@@ -55,7 +55,9 @@ class RawConnection {
   // sends anything more.
   bool IsClosed();
   // Whether something has come, or the other end has closed, by now.
-  bool HasNews();
+  bool HasNews() { return HasNewsWithin(absl::ZeroDuration()); }
+  // The same; waits for it if need be.
+  bool HasNewsWithin(absl::Duration timeout);
 
  private:
   explicit RawConnection(int fd) : fd_(fd) {}

@@ -143,12 +143,12 @@ absl::Status RelayProcess::Spawn() {
   for (const auto& [name, value] : options_.environment) {
     environment.insert_or_assign(name, value);
   }
-  process_ = std::make_unique<ChildProcess>(
-      Command{.program = RELAY_BINARY,
-              .arguments = options_.arguments,
-              .environment = std::move(environment),
-              .output_file = LogFile(),
-              .error_file = LogFile()});
+  process_ = std::make_unique<ChildProcess>(Command{
+      .program = options_.program.empty() ? RELAY_BINARY : options_.program,
+      .arguments = options_.arguments,
+      .environment = std::move(environment),
+      .output_file = LogFile(),
+      .error_file = LogFile()});
   return WaitUntil([this] { return ReadPorts(); }, kPatience);
 }
 

@@ -27,6 +27,8 @@ struct RelayOptions {
   std::map<std::string, std::string> environment = {};  // see Command
   // The ports stay the same across Restart().
   bool stable_ports = false;
+  // Path. Empty: the one that was built with this.
+  std::string program = {};
 };
 
 // A running envelope-relay, the program that is shipped, for tests to talk to.
