@@ -17,6 +17,7 @@
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
 #include "server/readiness.h"
+#include "server/stream/grpc_server.h"
 #include "server/version.h"
 
 namespace enveloperelay {
@@ -66,6 +67,16 @@ IngressOptions IngressOptionsOf(ServerOptions& options) {
           .dedup_window = config.dedup_window};
 }
 
+GrpcServer::Options GrpcOptionsOf(const Config& config) {
+  return {.address = config.grpc_address,
+          .max_stream_age = config.stream_max_age,
+          .stall_timeout = config.stream_stall_timeout,
+          .calls = {.streams_max = config.streams_max,
+                    .unary_calls_max = config.unary_calls_max,
+                    .filter_bytes_max = config.filter_bytes_max},
+          .threads = config.grpc_threads};
+}
+
 }  // namespace
 
 // Each part depends on those above it.
@@ -77,6 +88,7 @@ struct Server::Parts {
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
   std::unique_ptr<EmbeddedLog> log;
+  std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<IngressServer> ingress;
   bool drained = false;
 };
@@ -99,6 +111,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!log.ok()) return Named("--data-dir", log.status());
   parts.log = *std::move(log);
 
+  auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config), *parts.log,
+                                clock, parts.registry);
+  if (!grpc.ok()) return Named("--grpc-address", grpc.status());
+  parts.grpc = *std::move(grpc);
+
   auto ingress = IngressServer::Start(IngressOptionsOf(options), *parts.log,
                                       clock, parts.registry);
   if (!ingress.ok()) return Named("--ingress-address", ingress.status());
@@ -109,11 +126,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
 
 Ports Server::ports() const {
   return {.ingress = parts_->ingress->port(),
-          .grpc = 0,
+          .grpc = parts_->grpc->port(),
           .admin = parts_->admin->port()};
 }
 
-void Server::SetReady() { parts_->readiness.SetServing(*parts_->log); }
+void Server::SetReady() {
+  parts_->grpc->SetServing(true);
+  parts_->readiness.SetServing(*parts_->log);
+}
 
 void Server::Drain(absl::Time deadline) {
   if (parts_->drained) return;
@@ -121,10 +141,12 @@ void Server::Drain(absl::Time deadline) {
   const absl::Time begin = parts_->clock.Now();
   const absl::Duration patience = deadline - begin;
   parts_->readiness.SetDraining();
+  parts_->grpc->SetServing(false);
   // First the ingress, so that streams still get what it stores.
   if (!parts_->ingress->Drain(begin + patience * 0.5)) {
     spdlog::warn("webhooks that were slow to arrive have been cut off");
   }
+  parts_->grpc->Drain(begin + patience * 0.9);
   parts_->log->Close();
 }
 
