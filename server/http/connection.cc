@@ -108,9 +108,9 @@ Awaitable<void> HttpConnection::ReadHead() {
   size_t seen = 0;
   while (true) {
     const std::string_view bytes = buffered();
-    // Only the end of a line, or no end of one, is news.
+    // Only the end of a line is news, or that there is none.
     if (bytes.find('\n', seen) != std::string_view::npos ||
-        bytes.size() >= kHeadBytesMax) {
+        bytes.size() > std::min(kRequestLineBytesMax, kHeaderBytesMax)) {
       const auto head = ParseHead(bytes);
       if (!head.ok()) {
         Refuse(head.status().code() == absl::StatusCode::kUnimplemented
