@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <ios>
 #include <string>
 
 #include "absl/status/status.h"

@@ -7,6 +7,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,34 +24,27 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Length of the UTF-8 character that `text` begins with; 0 if it begins with
-// none. Overlong forms, surrogates and what lies past U+10FFFF are none
-// (RFC 3629, section 4).
+// Length of the UTF-8 character that `text`, not empty, begins with; 0 if it
+// begins with none. Overlong forms, surrogates and what lies past U+10FFFF are
+// none (RFC 3629, section 4).
 size_t Utf8Length(std::string_view text) {
-  const auto byte = [text](size_t i) {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0};
-  };
-  const auto tail = [&byte](size_t first, size_t last) {
-    for (size_t i = first; i <= last; ++i) {
-      if ((byte(i) & 0xC0U) != 0x80U) return false;
-    }
-    return true;
-  };
-  const uint8_t lead = byte(0);
-  const uint8_t second = byte(1);
+  constexpr std::array<uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
+  const auto lead = static_cast<uint8_t>(text[0]);
   if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1, 1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (lead == 0xE0 && second < 0xA0) return 0;
-    if (lead == 0xED && second > 0x9F) return 0;
-    return tail(1, 2) ? 3 : 0;
+  size_t length = 2;
+  if (lead >= 0xE0) length = 3;
+  if (lead >= 0xF0) length = 4;
+  if (lead < 0xC0 || lead > 0xF4 || text.size() < length) return 0;
+  uint32_t point = lead & (0xFFU >> (length + 1));
+  for (const char c : text.substr(1, length - 1)) {
+    const auto byte = static_cast<uint8_t>(c);
+    if ((byte & 0xC0U) != 0x80U) return 0;
+    point = (point << 6U) | (byte & 0x3FU);
   }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (lead == 0xF0 && second < 0x90) return 0;
-    if (lead == 0xF4 && second > 0x8F) return 0;
-    return tail(1, 3) ? 4 : 0;
-  }
-  return 0;
+  const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+  const bool allowed =
+      point >= kSmallest.at(length) && point <= 0x10FFFF && !surrogate;
+  return allowed ? length : 0;
 }
 
 // Appends `c`, a control character, as JSON escapes it (RFC 8259, section 7).

@@ -147,6 +147,13 @@ CommandLine ReadCommandLine(const LoadInput& input) {
   return line;
 }
 
+bool IsOurs(const std::string& variable) {
+  if (variable == kConfigVariable) return true;
+  return std::ranges::any_of(Options(), [&variable](const Option& option) {
+    return option.Environment() == variable;
+  });
+}
+
 void ReadEnvironment(const LoadInput& input, Values& values,
                      Invocation& invocation) {
   for (const Option& option : Options()) {
@@ -156,16 +163,10 @@ void ReadEnvironment(const LoadInput& input, Values& values,
         {option.name, {.text = it->second, .source = option.Environment()}});
   }
   for (const auto& [name, value] : input.environment) {
-    const bool known = name == kConfigVariable ||
-                       std::any_of(Options().begin(), Options().end(),
-                                   [&name = name](const Option& o) {
-                                     return o.Environment() == name;
-                                   });
-    if (name.starts_with(kEnvironmentPrefix) && !known) {
-      invocation.warnings.push_back(absl::StrCat(
-          "the environment variable ", name,
-          " names no option and is ignored; --help lists those that do"));
-    }
+    if (!name.starts_with(kEnvironmentPrefix) || IsOurs(name)) continue;
+    invocation.warnings.push_back(absl::StrCat(
+        "the environment variable ", name,
+        " names no option and is ignored; --help lists those that do"));
   }
 }
 

@@ -28,7 +28,7 @@ namespace {
 
 constexpr uint64_t kKiB = 1024;
 constexpr uint64_t kMiB = 1024 * kKiB;
-constexpr uint64_t kTiB = 1024 * 1024 * kMiB;
+constexpr uint64_t kTiB = kMiB * kMiB;
 
 // What every option has.
 struct Head {
@@ -162,12 +162,12 @@ using Choices = std::vector<std::pair<std::string, T>>;
 
 template <typename T>
 Option Choice(T Config::* field, Choices<T> choices, Head head) {
-  std::string allowed = absl::StrJoin(
+  const std::string allowed = absl::StrJoin(
       choices, ", ", [](std::string* out, const std::pair<std::string, T>& c) {
         absl::StrAppend(out, c.first);
       });
-  return Make(std::move(head), "NAME",
-              absl::StrCat("one of ", std::move(allowed)), TomlType::kString,
+  return Make(std::move(head), "NAME", absl::StrCat("one of ", allowed),
+              TomlType::kString,
               [field, choices = std::move(choices)](std::string_view text,
                                                     Config& config) {
                 const auto it = std::find_if(
@@ -261,11 +261,12 @@ void AddIngressLimits(std::vector<Option>& options) {
   const std::string group = "Limits of the ingress";
   options.push_back(Count(
       &Config::ingress_threads,
-      {.min = 1, .max = 64, .zero = "as many as processors, but four at most"},
+      {.min = 1, .max = 64, .zero = "one for each processor, but four at most"},
       {.name = "ingress-threads",
        .group = group,
        .default_text = "0",
-       .help = "Threads that serve connections."}));
+       .help = "Threads that serve connections; 0: one for each processor, "
+               "but four at most."}));
   options.push_back(
       Count(&Config::ingress_connections_max,
             {.min = 1, .max = 1'000'000, .zero = ""},
@@ -305,22 +306,24 @@ void AddIngressLimits(std::vector<Option>& options) {
 
 void AddLog(std::vector<Option>& options) {
   const std::string group = "Event log";
-  options.push_back(Duration(&Config::retention_age,
-                             {.min = absl::Seconds(1),
-                              .max = absl::Hours(24) * 3650,
-                              .zero = "whatever their age"},
-                             {.name = "retention-age",
-                              .group = group,
-                              .default_text = "30d",
-                              .help = "Keep events for at least this long."}));
+  options.push_back(Duration(
+      &Config::retention_age,
+      {.min = absl::Seconds(1),
+       .max = absl::Hours(24) * 3650,
+       .zero = "none is too old"},
+      {.name = "retention-age",
+       .group = group,
+       .default_text = "30d",
+       .help = "Remove events that are older than this; 0: none is too "
+               "old."}));
   options.push_back(
       Size(&Config::retention_bytes,
            {.min = kKiB, .max = 64 * kTiB, .zero = "without limit"},
            {.name = "retention-bytes",
             .group = group,
             .default_text = "0",
-            .help = "Drop the oldest events when the log is larger than "
-                    "this."}));
+            .help = "Remove the oldest events while all take more than this; "
+                    "0: without limit."}));
 }
 
 void AddLogLimits(std::vector<Option>& options) {

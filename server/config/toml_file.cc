@@ -5,11 +5,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <fstream>
+#include <ios>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/config/options.h"

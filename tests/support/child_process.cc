@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,7 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <optional>
 #include <string>

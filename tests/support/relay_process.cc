@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,10 +11,12 @@
 #include <array>
 #include <atomic>
 #include <boost/json.hpp>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <ios>
 #include <iterator>
 #include <map>
 #include <memory>

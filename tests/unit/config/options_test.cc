@@ -55,7 +55,7 @@ TEST(OptionsTest, SaysWhatZeroMeansWhereItIsAllowed) {
   Config config;
   EXPECT_TRUE(Set("retention-age", "0", config));
   EXPECT_THAT(FindOption("retention-age")->allowed,
-              HasSubstr("0: whatever their age"));
+              HasSubstr("0: none is too old"));
 }
 
 TEST(OptionsTest, NamesItsEnvironmentVariable) {
