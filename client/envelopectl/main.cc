@@ -45,15 +45,14 @@ int Main(std::vector<std::string> arguments) {
     }
     output.Write(exit->text);
     status = output.Flush();
-  } else {
-    const auto& line = std::get<CommandLine>(parsed);
+  } else if (const auto* line = std::get_if<CommandLine>(&parsed)) {
     const bool terminal = output.IsTerminal();
     const Console console{
         .output = output,
-        .format = line.output.value_or(terminal ? OutputFormat::kTable
-                                                : OutputFormat::kJson),
+        .format = line->output.value_or(terminal ? OutputFormat::kTable
+                                                 : OutputFormat::kJson),
         .colors = terminal && ColorsWanted()};
-    status = Run(line, console);
+    status = Run(*line, console);
   }
   if (status.ok() || output.reader_gone()) return 0;
   absl::FPrintF(stderr, "envelopectl: %s\n", status.message());

@@ -29,8 +29,10 @@ absl::Status Output::Flush() {
 }
 
 bool ColorsWanted() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): nobody writes the environment.
   const char* const no_color = std::getenv("NO_COLOR");
   const char* const term = std::getenv("TERM");
+  // NOLINTEND(concurrency-mt-unsafe)
   return (no_color == nullptr || *no_color == '\0') &&
          (term == nullptr || std::string_view(term) != "dumb");
 }

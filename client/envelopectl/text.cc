@@ -45,7 +45,9 @@ Decoded Decode(std::string_view text) {
   const uint8_t lead = byte(0);
   if (lead < 0x80) return {.character = lead, .size = 1};
   if (lead < 0xC2 || lead > 0xF4) return {};
-  const size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  size_t size = 2;
+  if (lead >= 0xE0) size = 3;
+  if (lead >= 0xF0) size = 4;
   if (text.size() < size) return {};
   char32_t character = lead & (0x7FU >> size);
   for (size_t i = 1; i < size; ++i) {

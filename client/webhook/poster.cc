@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -88,7 +89,7 @@ absl::StatusOr<StoredWebhook> ReadAnswer(
 
 std::string IngressUrl::Authority() const {
   const bool ipv6 = host.find(':') != std::string::npos;
-  return absl::StrFormat(ipv6 ? "[%s]:%s" : "%s:%s", host, port);
+  return (ipv6 ? '[' + host + ']' : host) + ':' + port;
 }
 
 absl::StatusOr<IngressUrl> ParseIngressUrl(std::string_view text) {
@@ -200,7 +201,6 @@ class WebhookPoster::Impl {
     });
     RunToEnd();
     if (error) return Failed("cannot reach the relay", error);
-    stream_.socket().set_option(asio::ip::tcp::no_delay(true), error);
     connected_ = true;
     return absl::OkStatus();
   }

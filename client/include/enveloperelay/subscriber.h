@@ -91,7 +91,8 @@ class Subscriber {
 
   // Blocks for the next response and returns it; it is valid until the next
   // call. A response may be without events: the first of each stream (it has
-  // `info`), heartbeats, and the planned end of one stream (it has `end`).
+  // `info`, and `gap` if events were lost to retention), heartbeats, and the
+  // planned end of one stream (it has `end`).
   //
   // Returns null when the subscriber has ended as asked: Stop() was called, or
   // `request.until_caught_up` was set and is reached.
@@ -116,7 +117,7 @@ class Subscriber {
   absl::StatusOr<const v1::SubscribeResponse*> Next();
 
   // Calls `handler` with each event, in order, until the subscriber ends. The
-  // cursor is stored when a batch has been handled.
+  // cursor is stored when a batch has been handled. Only Next() shows a `gap`.
   //
   // When `handler` fails, the cursor of the event before is stored (so the next
   // run of the program begins with the one that failed), and the subscriber has

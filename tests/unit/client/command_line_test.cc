@@ -1,6 +1,7 @@
 #include "client/envelopectl/command_line.h"
 
-#include <cstdlib>
+#include <stdlib.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,9 +50,11 @@ Exit ParseToExit(Arguments arguments) {
 class Variable {
  public:
   Variable(const char* name, const char* value) : name_(name) {
-    setenv(name, value, 1);
+    setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe): one thread
   }
-  ~Variable() { unsetenv(name_); }
+  ~Variable() {
+    unsetenv(name_);  // NOLINT(concurrency-mt-unsafe): one thread
+  }
   Variable(const Variable&) = delete;
   Variable& operator=(const Variable&) = delete;
 
