@@ -6,15 +6,22 @@
 namespace relay = enveloperelay::client;
 namespace v1 = enveloperelay::v1;
 
+namespace {
+
+v1::SubscribeRequest AllSoFar() {
+  v1::SubscribeRequest request;
+  request.set_start(v1::START_POSITION_EARLIEST);
+  request.set_until_caught_up(true);
+  return request;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   relay::FileCursorStore cursors(argv[2]);
-  relay::SubscriberOptions options;
-  options.target = argv[1];
-  options.cursor_store = &cursors;
-  options.request.set_start(v1::START_POSITION_EARLIEST);
-  options.request.set_until_caught_up(true);
-  relay::Subscriber subscriber(options);
+  relay::Subscriber subscriber(
+      {.target = argv[1], .request = AllSoFar(), .cursor_store = &cursors});
   const absl::Status status = subscriber.Run([](const v1::EnvelopeEvent& e) {
     std::cout << e.type_name() << ' ' << e.envelope_id() << '\n';
     return absl::OkStatus();

@@ -24,12 +24,12 @@ struct SubscriberOptions {
   // "dns:///relay.internal:9090". Required.
   std::string target;
   // Null: no TLS, no credentials.
-  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  std::shared_ptr<grpc::ChannelCredentials> credentials = {};
 
   // What to subscribe to: filter, view, where to begin, batch bounds, heartbeat
   // interval. Its `cursor` is where to begin when the store holds none. Fields
   // of durable subscriptions must not be set.
-  v1::SubscribeRequest request;
+  v1::SubscribeRequest request = {};
   // Where the position is kept across restarts of the program. Null: only
   // within this object. Must outlive the subscriber.
   CursorStore* cursor_store = nullptr;
@@ -54,7 +54,7 @@ struct SubscriberOptions {
   // `delay`, for logging. `status` says why; OK is a planned end (drain, age).
   // Runs within Next(); may call Stop().
   std::function<void(const absl::Status& status, absl::Duration delay)>
-      on_retry;
+      on_retry = {};
 };
 
 // A stream of events that is kept alive for good: it ends when told to, or when
