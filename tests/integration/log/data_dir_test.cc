@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +18,7 @@
 #include "server/log/layout.h"
 #include "server/log/sequence.h"
 #include "tests/integration/log/test_log.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace enveloperelay::testing {
@@ -94,31 +95,11 @@ TEST(DataDirTest, IsRefusedWhenItHoldsAnotherDatabase) {
   EXPECT_THAT(Message(status), HasSubstr("no log of this service"));
 }
 
-// Opens the log's database behind its back, with what it has, and `work`s.
-template <typename Work>
-void WithDatabase(const std::string& dir, Work work) {
-  std::vector<std::string> names;
-  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, dir, &names).ok());
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const std::string& name : names)
-    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  ASSERT_TRUE(
-      rocksdb::DB::Open(rocksdb::DBOptions(), dir, families, &handles, &db)
-          .ok());
-  const std::unique_ptr<rocksdb::DB> owned(db);
-  work(*db);
-  for (rocksdb::ColumnFamilyHandle* handle : handles) {
-    EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
-  }
-}
-
 TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
   TestLog log;
   log.Append(1);
   log.Close();
-  WithDatabase(log.dir(), [](rocksdb::DB& db) {
+  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies&) {
     EXPECT_TRUE(db.Put(rocksdb::WriteOptions(), "format_version",
                        EncodeSequence(Sequence{kFormatVersion + 1}))
                     .ok());
@@ -132,7 +113,7 @@ TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
 TEST(DataDirTest, IsRefusedWhenItHoldsMoreThanIsKnown) {
   TestLog log;
   log.Close();
-  WithDatabase(log.dir(), [](rocksdb::DB& db) {
+  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies&) {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     EXPECT_TRUE(db.CreateColumnFamily({}, "telepathy", &handle).ok());
     EXPECT_TRUE(db.DestroyColumnFamilyHandle(handle).ok());

@@ -1,7 +1,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "rocksdb/db.h"
+#include "rocksdb/iterator.h"
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
@@ -116,6 +119,24 @@ TEST(RetentionTest, ReceiveTimesDoNotFallAfterEverythingWasRemoved) {
   log->Maintain();
   log.Append(2);
   EXPECT_EQ(log->Bounds().latest_time, kStart + absl::Seconds(50));
+}
+
+TEST(RetentionTest, LeavesNothingOfARemovedEventInWhatIsWrittenLater) {
+  TestLog log(WithAge(absl::Seconds(100)));
+  log.Fill(1, 50);
+  log.clock().Advance(absl::Seconds(130));
+  log->Maintain();
+  // Writes to table files what only memory and the write-ahead log hold.
+  log.Close();
+  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies& families) {
+    for (const char* name : {"records", "by_event_id", "by_envelope"}) {
+      int entries = 0;
+      const std::unique_ptr<rocksdb::Iterator> it(
+          db.NewIterator({}, families.at(name)));
+      for (it->SeekToFirst(); it->Valid(); it->Next()) ++entries;
+      EXPECT_EQ(entries, 21) << name;
+    }
+  });
 }
 
 size_t DiskBytes(const std::string& dir) {

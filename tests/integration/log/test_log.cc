@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <latch>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +16,8 @@
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
 #include "prometheus/registry.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
 #include "tests/support/append.h"
@@ -57,6 +61,30 @@ std::string TestLog::Noise(uint32_t seed, size_t bytes) {
   std::string noise(bytes, '\0');
   for (char& c : noise) c = static_cast<char>(random());
   return noise;
+}
+
+void WithDatabase(
+    const std::string& dir,
+    const std::function<void(rocksdb::DB&, const ColumnFamilies&)>& work) {
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, dir, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  for (const std::string& name : names) {
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, dir, descriptors, &handles, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  ColumnFamilies families;
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    families[handle->GetName()] = handle;
+  }
+  work(*db, families);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  }
 }
 
 double MetricValue(const prometheus::Registry& registry,

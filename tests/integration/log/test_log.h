@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "prometheus/registry.h"
+#include "rocksdb/db.h"
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
@@ -80,6 +83,13 @@ class TestLog {
   std::unique_ptr<prometheus::Registry> registry_;
   std::unique_ptr<EmbeddedLog> log_;
 };
+
+using ColumnFamilies = std::map<std::string, rocksdb::ColumnFamilyHandle*>;
+
+// Opens the database of a closed log behind its back, as it is, for `work`.
+void WithDatabase(
+    const std::string& dir,
+    const std::function<void(rocksdb::DB&, const ColumnFamilies&)>& work);
 
 // The value of a metric without labels: of a gauge or counter, or how often a
 // histogram was observed.
