@@ -164,7 +164,10 @@ TEST(RetentionTest, GivesTheDiskItsSpaceBack) {
 }
 
 TEST(RetentionTest, ReadersMeetNothingDamagedWhileItWorks) {
-  TestLog log(WithBytes(200'000));
+  EmbeddedLogOptions options = WithBytes(3'000'000);
+  // So that files are dropped beneath the readers.
+  options.cache_bytes = size_t{8} << 20;
+  TestLog log(std::move(options));
   std::atomic<bool> stop = false;
   std::thread trimmer([&] {
     while (!stop) log->Maintain();
@@ -189,11 +192,12 @@ TEST(RetentionTest, ReadersMeetNothingDamagedWhileItWorks) {
       if (!place.ok()) wrong.push_back(place.status().ToString());
     }
   });
-  for (int i = 0; i < 40; ++i) log.Fill(i * 100, i * 100 + 99, 2000);
+  for (int i = 0; i < 40; ++i) log.Fill(i * 100, i * 100 + 99, 16'000);
   stop = true;
   trimmer.join();
   reader.join();
   EXPECT_THAT(wrong, ::testing::IsEmpty());
+  log->Maintain();
   EXPECT_GT(log->Bounds().earliest, Sequence{3800});
 }
 

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "prometheus/registry.h"
 #include "rocksdb/db.h"
+#include "server/base/check.h"
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
@@ -46,7 +47,8 @@ class TestLog {
   // Closes the log if it is open, and opens it again.
   void Open(EmbeddedLogOptions options = {}) {
     auto opened = TryOpen(std::move(options));
-    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    RELAY_CHECK(opened.ok());
     log_ = *std::move(opened);
   }
   absl::StatusOr<std::unique_ptr<EmbeddedLog>> TryOpen(
