@@ -158,7 +158,10 @@ absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options) {
   const std::string ports_file = options.config.ports_file;
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(std::move(options), Clock::Real());
-  if (!server.ok() || ports_file.empty()) return server;
+  if (!server.ok()) return server;
+  // Before the file, since whoever waits for that takes it for ready.
+  (*server)->SetReady();
+  if (ports_file.empty()) return server;
   absl::Status written = WritePortsFile(ports_file, (*server)->ports());
   if (!written.ok()) return written;
   return server;
@@ -187,7 +190,6 @@ int Run(const Invocation& invocation, TokenSet tokens) {
     spdlog::error("cannot start: {}", server.status().ToString());
     return kExitFailed;
   }
-  (*server)->SetReady();
   const Ports ports = (*server)->ports();
   spdlog::info("ready: ingress port {}, gRPC port {}, admin port {}",
                ports.ingress, ports.grpc, ports.admin);

@@ -18,8 +18,10 @@ void Readiness::SetServing(const EventLog& log) {
 
 void Readiness::SetDraining() {
   const MutexLock lock(mutex_);
+  const absl::Status health =
+      log_ == nullptr ? absl::OkStatus() : log_->Health();
+  not_serving_ = health.ok() ? absl::UnavailableError("draining") : health;
   log_ = nullptr;
-  not_serving_ = absl::UnavailableError("draining");
 }
 
 }  // namespace enveloperelay

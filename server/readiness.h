@@ -19,6 +19,7 @@ class Readiness {
   // From now on it is as ready as `log` is healthy. The log must live until
   // SetDraining() has returned.
   void SetServing(const EventLog& log) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Draining, or what keeps the log from taking events.
   void SetDraining() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

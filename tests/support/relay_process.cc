@@ -222,6 +222,8 @@ size_t RelayProcess::ResidentBytes() const {
   return 0;
 }
 
+std::string RelayBinary() { return RELAY_BINARY; }
+
 FinishedCommand RunRelay(std::vector<std::string> arguments,
                          std::map<std::string, std::string> environment) {
   return RunCommand({.program = RELAY_BINARY,

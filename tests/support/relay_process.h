@@ -101,6 +101,9 @@ class RelayProcess {
   uint16_t admin_port_ = 0;
 };
 
+// Path of the program.
+std::string RelayBinary();
+
 // Runs the relay with just these arguments and these variables besides the
 // test's own, until it ends; kills it when that takes longer than
 // RelayProcess::kPatience.

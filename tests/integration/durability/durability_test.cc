@@ -1,4 +1,4 @@
-// A relay that is killed again and again under load keeps what it promised.
+// A relay that ends again and again under load keeps what it promised.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -127,26 +127,38 @@ std::vector<SeenEvent> ReadLog(const std::string& target) {
   return events;
 }
 
-// Kills the relay every few seconds, for about as long as `duration`, and
-// starts it again. Returns how often.
-int KillAgainAndAgain(RelayProcess& relay, Lifeline& lifeline,
-                      absl::Duration duration) {
+// How often the relay was ended.
+struct Endings {
+  int kills = 0;
+  int drains = 0;
+};
+
+// Ends the relay every few seconds, for about as long as `duration`, and starts
+// it again: kills it twice for each time that it drains.
+Endings EndAgainAndAgain(RelayProcess& relay, Lifeline& lifeline,
+                         absl::Duration duration) {
   std::mt19937_64 random(Seed());
   std::uniform_int_distribution<int> milliseconds(300, 4000);
   const absl::Time end = absl::Now() + duration;
-  int kills = 0;
-  for (; absl::Now() < end; ++kills) {
+  Endings endings;
+  while (absl::Now() < end) {
     const absl::StatusOr<ExitStatus> ended =
         relay.WaitForExit(absl::Milliseconds(milliseconds(random)));
     EXPECT_FALSE(ended.ok()) << "the relay ended by itself\n" << relay.Log();
-    relay.Kill();
+    if (random() % 3 == 0) {
+      ++endings.drains;
+      EXPECT_EQ(relay.Terminate().value(), (ExitStatus{.code = 0}));
+    } else {
+      ++endings.kills;
+      relay.Kill();
+    }
     const absl::Status started = relay.Restart();
     EXPECT_TRUE(started.ok()) << started;
     // The senders would wait for it for good.
     RELAY_CHECK(started.ok());
     lifeline.Started();
   }
-  return kills;
+  return endings;
 }
 
 class DurabilityTest : public ::testing::Test {
@@ -184,7 +196,7 @@ class DurabilityTest : public ::testing::Test {
   std::unique_ptr<RelayProcess> relay_;
 };
 
-TEST_F(DurabilityTest, KeepsWhatItAcknowledgedThroughKillsUnderLoad) {
+TEST_F(DurabilityTest, KeepsWhatItAcknowledgedThroughKillsAndDrainsUnderLoad) {
   const int connections = Soak() ? 64 : 32;
   const absl::Duration duration = Soak() ? absl::Seconds(60) : absl::Seconds(8);
   Lifeline lifeline;
@@ -197,7 +209,7 @@ TEST_F(DurabilityTest, KeepsWhatItAcknowledgedThroughKillsUnderLoad) {
         [&lifeline, &sender = *senders.back()] { sender.Run(lifeline); });
   }
 
-  const int kills = KillAgainAndAgain(*relay_, lifeline, duration);
+  const Endings endings = EndAgainAndAgain(*relay_, lifeline, duration);
   lifeline.End();
   for (std::thread& thread : threads) thread.join();
   // What is read now does not come from the memory that answered.
@@ -205,10 +217,14 @@ TEST_F(DurabilityTest, KeepsWhatItAcknowledgedThroughKillsUnderLoad) {
   ASSERT_TRUE(relay_->Restart().ok());
 
   const std::vector<SeenEvent> log = ReadLog(relay_->grpc_target());
-  std::cout << kills << " kills, " << log.size() << " events\n";
+  std::cout << endings.kills << " kills, " << endings.drains << " drains, "
+            << log.size() << " events\n";
   ASSERT_FALSE(log.empty());
   for (size_t i = 0; i < log.size(); ++i) ASSERT_EQ(log[i].sequence, i + 1);
   ExpectTheReceiptsAre(log, senders);
+  for (const auto& sender : senders) {
+    EXPECT_LE(sender->turned_away(), endings.drains);
+  }
   EXPECT_EQ(witness.StopAt(log.size()), log);
 }
 

@@ -89,6 +89,11 @@ std::optional<Receipt> Sender::Post() {
     connection_.reset();
     return std::nullopt;
   }
+  if (response->status == 503) {
+    ++turned_away_;
+    connection_.reset();
+    return std::nullopt;
+  }
   Receipt receipt;
   if (response->status != 200) {
     problems_.push_back(response->status_line + " " + response->body);

@@ -55,17 +55,22 @@ class Sender {
   const std::string& envelope_id() const { return envelope_id_; }
   // By recipient.
   const std::vector<Receipt>& receipts() const { return receipts_; }
-  // Anything else than a 200 for a whole request; empty as it should be.
+  // How often the answer was 503. The webhook is posted again after the next
+  // start, so that is once a drain at most.
+  int turned_away() const { return turned_away_; }
+  // Answers that there should not be.
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
-  // Posts the next webhook; nothing if the connection broke.
+  // Posts the next webhook; nothing if the connection broke or it was turned
+  // away.
   std::optional<Receipt> Post();
 
   const uint16_t port_;
   const std::string envelope_id_;
   std::optional<RawConnection> connection_;
   std::vector<Receipt> receipts_;
+  int turned_away_ = 0;
   std::vector<std::string> problems_;
 };
 
