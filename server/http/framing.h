@@ -11,9 +11,9 @@
 namespace enveloperelay {
 
 // Longest request line, without its line end.
-inline constexpr size_t kRequestLineBytesMax = 8 * 1024;
+inline constexpr size_t kRequestLineBytesMax = size_t{8} * 1024;
 // Size of all header lines together, with their line ends.
-inline constexpr size_t kHeaderBytesMax = 8 * 1024;
+inline constexpr size_t kHeaderBytesMax = size_t{8} * 1024;
 inline constexpr size_t kHeaderFieldsMax = 64;
 // An empty line in front, the request line, the header lines and the empty
 // line after them.

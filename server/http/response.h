@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_HTTP_RESPONSE_H_
 #define ENVELOPE_RELAY_SERVER_HTTP_RESPONSE_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,7 @@ struct HttpResponse {
 };
 
 // What the connection says about itself in a response.
-enum class ConnectionField {
+enum class ConnectionField : uint8_t {
   kNone,       // it stays open, as HTTP/1.1 takes for granted
   kKeepAlive,  // it stays open, for HTTP/1.0
   kClose,

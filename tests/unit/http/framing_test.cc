@@ -159,7 +159,7 @@ TEST(FramingTest, RefusesWhatTwoReadersCouldReadDifferently) {
            "POST /#x HTTP/1.1\r\n",
            "POST /\x7F HTTP/1.1\r\n",
            "POST /\xC3\xA9 HTTP/1.1\r\n",
-           std::string("POST /\0 HTTP/1.1\r\n", 19),
+           std::string("POST /\0 HTTP/1.1\r\n", 18),
            "PRI * HTTP/2.0\r\n",
            // Lines.
            "POST / HTTP/1.1\r\nHost: a\n",
