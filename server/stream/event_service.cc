@@ -5,9 +5,11 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
+#include <spdlog/spdlog.h>
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -137,6 +139,10 @@ class SubscribeCall final : public WriteReactor,
     StartWrite(&response_);
   }
   void Finish(const absl::Status& status) override {
+    if (absl::IsAborted(status) || absl::IsDataLoss(status)) {
+      spdlog::warn("stream ended with {}: {}", ReasonOf(status),
+                   std::string(status.message()));
+    }
     WriteReactor::Finish(ToGrpcStatus(status));
   }
   void FinishCancelled() override {

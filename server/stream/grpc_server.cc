@@ -17,8 +17,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,6 +29,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "enveloperelay/v1/events.grpc.pb.h"
 #include "prometheus/registry.h"
 #include "server/base/address.h"
 #include "server/base/clock.h"
@@ -81,18 +83,15 @@ void LogForProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/,
 // gRPC only says that it cannot listen: finds out why.
 std::string WhyNotListen(const Address& address) {
   namespace ip = boost::asio::ip;
-  boost::system::error_code error;
-  const ip::address parsed = ip::make_address(address.ip, error);
-  if (error) return error.message();
-  boost::asio::io_context context;
-  ip::tcp::acceptor acceptor(context);
-  const ip::tcp::endpoint endpoint(parsed, address.port);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error)
-    acceptor.set_option(ip::tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(1, error);
-  return error ? error.message() : "for a reason that has passed";
+  try {
+    boost::asio::io_context context;
+    const ip::tcp::acceptor acceptor(
+        context, ip::tcp::endpoint(ip::make_address(address.ip), address.port),
+        /*reuse_addr=*/true);
+    return "for a reason that has passed";
+  } catch (const boost::system::system_error& error) {
+    return error.code().message();
+  }
 }
 
 int Milliseconds(absl::Duration duration) {

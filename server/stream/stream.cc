@@ -35,6 +35,10 @@ constexpr size_t kTrailerBytesMax = 160;
 // Streams end at their age times 1 - kAgeSpread to 1 + kAgeSpread.
 constexpr double kAgeSpread = 0.2;
 
+// Heartbeats go out this part of the interval early, so that they arrive within
+// it.
+constexpr double kHeartbeatLead = 0.05;
+
 // How long a client that was too slow may take to read why its call has ended,
 // before the call is broken off.
 constexpr absl::Duration kStallGraceMax = absl::Minutes(1);
@@ -166,7 +170,7 @@ void Stream::Write(Batch batch, v1::SubscribeResponse response) {
   metrics_.CountDeliveries(batch.events());
   writing_ = true;
   const SteadyTime now = steps_.Now();
-  heartbeat_due_ = After(now, heartbeat_interval_);
+  heartbeat_due_ = After(now, heartbeat_interval_ * (1 - kHeartbeatLead));
   stall_due_ = After(now, options_.stall_timeout);
   steps_.StepAt(stall_due_);
   call_.Write(std::move(batch).Finish(response.SerializeAsString()));

@@ -4,7 +4,6 @@
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
 
-#include <cstdint>
 #include <set>
 #include <string>
 
@@ -23,24 +22,24 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::Ge;
-using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::Pair;
 using testing::ReadDetails;
 using testing::StatusDetails;
 
-// Matches an error with that code and reason, whose details agree with it.
+// Whether it is that error, and its details agree with it.
 void ExpectError(const absl::Status& status, grpc::StatusCode code,
                  const std::string& reason) {
   SCOPED_TRACE(status.ToString());
   const grpc::Status error = ToGrpcStatus(status);
-  EXPECT_EQ(error.error_code(), code);
-  EXPECT_FALSE(error.error_message().empty());
   const StatusDetails details = ReadDetails(error);
-  EXPECT_EQ(details.code, code);
-  EXPECT_EQ(details.message, error.error_message());
-  EXPECT_EQ(details.reason, reason);
-  EXPECT_EQ(details.domain, "enveloperelay");
+  EXPECT_THAT(details,
+              AllOf(Field(&StatusDetails::code, code),
+                    Field(&StatusDetails::message, error.error_message()),
+                    Field(&StatusDetails::reason, reason),
+                    Field(&StatusDetails::domain, "enveloperelay")));
+  EXPECT_EQ(error.error_code(), code);
+  EXPECT_NE(error.error_message(), "");
   EXPECT_EQ(ReasonOf(status), reason);
 }
 

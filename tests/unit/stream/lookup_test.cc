@@ -28,11 +28,11 @@ using testing::ParseBytes;
 void AppendThree(MemoryEventLog& log) {
   for (int i = 1; i <= 3; ++i) {
     const std::string id = absl::StrCat("e", i);
-    ASSERT_TRUE(
-        testing::AppendAndWait(
-            log, MakeEvent({.event_id = id,
-                            .receive_time = absl::FromUnixSeconds(100 * i)}))
-            .ok());
+    ASSERT_TRUE(testing::AppendAndWait(
+                    log, MakeEvent({.event_id = id,
+                                    .receive_time = absl::FromUnixSeconds(
+                                        int64_t{100} * i)}))
+                    .ok());
   }
 }
 

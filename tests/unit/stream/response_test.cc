@@ -27,7 +27,6 @@ namespace enveloperelay {
 namespace {
 
 using ::google::protobuf::util::MessageDifferencer;
-using testing::BytesOf;
 using testing::MakeEvent;
 using testing::ParseBytes;
 using testing::SlicesOf;
