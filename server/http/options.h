@@ -15,7 +15,7 @@ inline constexpr absl::Duration kHttpTick = absl::Milliseconds(100);
 // has closed it or has sent or taken too much: closed at once it would be
 // reset, and the client might lose the answer (RFC 9112, section 9.6).
 inline constexpr absl::Duration kLingerTimeout = absl::Seconds(2);
-inline constexpr size_t kLingerBytesMax = 16 * 1024 * 1024;
+inline constexpr size_t kLingerBytesMax = size_t{16} * 1024 * 1024;
 
 // How an HttpServer listens, and what it puts up with.
 struct HttpOptions {

@@ -19,14 +19,15 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/address.h"
 #include "server/base/check.h"
@@ -81,7 +82,7 @@ struct HttpServer::Thread {
       : server(the_server), state(handler, options, clock) {}
 
   // Serves a connection that was counted, to its end.
-  Awaitable<void> Serve(HttpSocket socket, size_t connections);
+  Awaitable<void> Serve(HttpSocket socket, size_t count);
   // Keeps the time limits while there are connections.
   Awaitable<void> KeepTimeLimits();
   // Called on the thread.
@@ -100,11 +101,7 @@ struct HttpServer::Thread {
 };
 
 Awaitable<void> HttpServer::Thread::Serve(HttpSocket socket, size_t count) {
-  struct Counted {
-    HttpServer& server;
-    ~Counted() { server.CountConnection(-1); }
-  };
-  const Counted counted{server};
+  const absl::Cleanup count_down = [this] { server.CountConnection(-1); };
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   HttpConnection connection(std::move(socket), state);

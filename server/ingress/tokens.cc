@@ -20,7 +20,7 @@ namespace enveloperelay {
 namespace {
 
 // Room for kTokensMax tokens and as much again of comments.
-constexpr size_t kFileBytesMax = 64 * 1024;
+constexpr size_t kFileBytesMax = size_t{64} * 1024;
 
 bool IsTokenCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||

@@ -60,8 +60,8 @@ std::optional<LogRange> Recent::Read(Sequence after,
   const MutexLock lock(mutex_);
   if (after >= end_) return range;
   if (after.Next() < earliest_) return std::nullopt;
-  auto it = std::partition_point(
-      chunks_.begin(), chunks_.end(), [after](const ChunkPtr& chunk) {
+  auto it =
+      std::ranges::partition_point(chunks_, [after](const ChunkPtr& chunk) {
         return chunk->records.back().sequence <= after;
       });
   if (it == chunks_.end() || (*it)->records.front().sequence > after.Next()) {
