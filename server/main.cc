@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -167,6 +168,17 @@ absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options) {
   return server;
 }
 
+// Each connection and each stream takes a file descriptor. The soft limit is
+// meant for programs that use select(), and as a rule is just 1024.
+void RaiseLimitOfOpenFiles() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    spdlog::warn("cannot raise the limit of open files");
+  }
+}
+
 int Run(const Invocation& invocation, TokenSet tokens) {
   const Config& config = invocation.config;
   SetUpLogging(config.log_level, config.log_format);
@@ -178,6 +190,7 @@ int Run(const Invocation& invocation, TokenSet tokens) {
   // is an error of that write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+  RaiseLimitOfOpenFiles();
   const StopSignals signals;
   const FailureNotice failure;
   const absl::StatusOr<std::unique_ptr<Server>> server =

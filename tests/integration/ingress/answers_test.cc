@@ -1,5 +1,7 @@
 // Each row of the table of answers, over sockets.
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -235,6 +237,21 @@ TEST_F(AnswersTest, ContinuesOnlyAfterTokenAndSize) {
                    "Content-Length: " + std::to_string(Body("e3").size()) +
                    "\r\n\r\n" + Body("e3")),
       3);
+}
+
+TEST_F(AnswersTest, TheSoftLimitOfOpenFilesIsNone) {
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 200;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  Start();  // with the limits of this process
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::vector<RawConnection> connections;
+  for (int i = 0; i < 300; ++i) {
+    connections.push_back(Connect());
+    ASSERT_EQ(Ask(connections.back(), RawRequest("GET", kPath)).status, 405);
+  }
 }
 
 TEST_F(AnswersTest, NoRoomOnTheDiskIsUnavailable) {
