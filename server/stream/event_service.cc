@@ -185,8 +185,9 @@ class UnaryCall : public grpc::ServerUnaryReactor, public PooledCall {
 
  protected:
   void Respond(absl::StatusOr<grpc::ByteBuffer> response) {
-    if (response.ok()) *response_ = *std::move(response);
-    Finish(ToGrpcStatus(response.status()));
+    const absl::Status status = response.status();
+    if (status.ok()) *response_ = *std::move(response);
+    Finish(ToGrpcStatus(status));
   }
 
  private:
