@@ -67,6 +67,7 @@ absl::StatusOr<std::vector<std::string>> Arrivals::AwaitQuiet(
       Await(deadline, [&] { return quiet_responses_ > before; }, lock);
   if (!status.ok()) return status;
   std::vector<std::string> ids;
+  ids.reserve(arrivals_.size());
   for (const Arrival& arrival : arrivals_) ids.push_back(arrival.event_id);
   return ids;
 }

@@ -360,10 +360,12 @@ std::vector<WebhookKind> SelectKinds(const Given& given) {
   if (given.event == kEveryEvent && given.action.empty()) {
     return {kWebhookKinds.begin(), kWebhookKinds.end()};
   }
+  const v1::EventType unnamed = given.action.empty()
+                                    ? v1::EVENT_TYPE_ENVELOPE_COMPLETED
+                                    : v1::EVENT_TYPE_ENVELOPE_AUDIT_TRAIL;
   const v1::EventType type =
       given.event.empty()
-          ? (given.action.empty() ? v1::EVENT_TYPE_ENVELOPE_COMPLETED
-                                  : v1::EVENT_TYPE_ENVELOPE_AUDIT_TRAIL)
+          ? unnamed
           : ParseEventType(given.event).value_or(v1::EVENT_TYPE_UNSPECIFIED);
   const bool audit_trail = type == v1::EVENT_TYPE_ENVELOPE_AUDIT_TRAIL;
   if (!audit_trail && !given.action.empty()) return {};

@@ -17,7 +17,7 @@ namespace {
 
 // What the user can do about an error of the relay, by its reason.
 std::string_view Advice(std::string_view reason) {
-  static const auto* const kAdvice =
+  static const auto* const advice =
       new std::map<std::string_view, std::string_view>{
           {"CURSOR_INVALID",
            "give the cursor exactly as it was printed, or remove the cursor "
@@ -34,8 +34,8 @@ std::string_view Advice(std::string_view reason) {
           {"SERVER_UNAVAILABLE", "try again in a while"},
           {"STREAM_LIMIT", "end other streams, or try again in a while"},
       };
-  const auto it = kAdvice->find(reason);
-  return it == kAdvice->end() ? std::string_view() : it->second;
+  const auto it = advice->find(reason);
+  return it == advice->end() ? std::string_view() : it->second;
 }
 
 // The last cause in gRPC's chain of them: "connection refused" of "failed to

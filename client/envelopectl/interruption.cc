@@ -33,6 +33,11 @@ void Die(int signal) {
   raise(signal);
 }
 
+int OpenStopSignals() {
+  const sigset_t signals = StopSignals();
+  return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
 }  // namespace
 
 void BlockStopSignals() {
@@ -41,10 +46,9 @@ void BlockStopSignals() {
 }
 
 Interruption::Interruption(int output_fd, std::function<void()> stop)
-    : stop_(std::move(stop)) {
-  const sigset_t signals = StopSignals();
-  signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
-  quit_ = eventfd(0, EFD_CLOEXEC);
+    : stop_(std::move(stop)),
+      signals_(OpenStopSignals()),
+      quit_(eventfd(0, EFD_CLOEXEC)) {
   thread_ = std::thread([this, output_fd] { Watch(output_fd); });
 }
 

@@ -80,7 +80,7 @@ class Sender {
   }
 
  private:
-  void EndProgress() {
+  void EndProgress() const {
     if (progress_ && sent_ > 0) std::fputs("\n", stderr);
   }
 

@@ -51,6 +51,7 @@ class Narrator {
  public:
   explicit Narrator(std::string target) : target_(std::move(target)) {}
 
+  const std::string& target() const { return target_; }
   bool connected() const { return connected_; }
 
   void Connected() {
@@ -78,6 +79,25 @@ class Narrator {
   bool reconnecting_ = false;
 };
 
+// Prints what comes until the subscriber has ended; says why it has.
+absl::Status PrintUntilEnd(Subscriber& subscriber, Narrator& narrator,
+                           const Console& console) {
+  while (true) {
+    const absl::StatusOr<const v1::SubscribeResponse*> response =
+        subscriber.Next();
+    if (!response.ok()) {
+      return absl::Status(
+          response.status().code(),
+          ExplainGrpcError(response.status(), narrator.target()));
+    }
+    if (*response == nullptr) return absl::OkStatus();
+    if ((*response)->has_info()) narrator.Connected();
+    if ((*response)->has_gap()) NoteGap((*response)->gap());
+    const absl::Status printed = PrintEvents(**response, console);
+    if (!printed.ok()) return printed;
+  }
+}
+
 }  // namespace
 
 absl::Status Subscribe(const SubscribeCommand& command,
@@ -85,7 +105,7 @@ absl::Status Subscribe(const SubscribeCommand& command,
   BlockStopSignals();
   FileCursorStore store(command.cursor_file);
   Narrator narrator(target);
-  absl::Status failure;
+  absl::Status unreachable;
   Subscriber* retrying = nullptr;
   SubscriberOptions options;
   options.target = target;
@@ -97,7 +117,7 @@ absl::Status Subscribe(const SubscribeCommand& command,
   options.on_retry = [&](const absl::Status& status, absl::Duration delay) {
     // A relay that was never there is most likely a wrong address.
     if (!narrator.connected() && !GetErrorInfo(status).has_value()) {
-      failure = status;
+      unreachable = status;
       retrying->Stop();
       return;
     }
@@ -111,18 +131,10 @@ absl::Status Subscribe(const SubscribeCommand& command,
   if (console.format == OutputFormat::kTable) {
     console.output.Write(EventHeader(console.colors));
   }
-  while (true) {
-    const absl::StatusOr<const v1::SubscribeResponse*> response =
-        subscriber.Next();
-    if (!response.ok()) failure = response.status();
-    if (!response.ok() || *response == nullptr) break;
-    if ((*response)->has_info()) narrator.Connected();
-    if ((*response)->has_gap()) NoteGap((*response)->gap());
-    const absl::Status printed = PrintEvents(**response, console);
-    if (!printed.ok()) return printed;
-  }
-  if (failure.ok()) return absl::OkStatus();
-  return absl::Status(failure.code(), ExplainGrpcError(failure, target));
+  const absl::Status ended = PrintUntilEnd(subscriber, narrator, console);
+  if (unreachable.ok()) return ended;
+  return absl::Status(unreachable.code(),
+                      ExplainGrpcError(unreachable, target));
 }
 
 }  // namespace enveloperelay::client

@@ -32,13 +32,14 @@ void MemoryEventLog::Append(v1::EnvelopeEvent event, AppendDone done) {
   {
     const MutexLock lock(mutex_);
     health = health_;
-    if (health.ok()) {
-      waiting_.push_back({EncodeEvent(std::move(event)), std::move(done)});
-    }
   }
   if (!health.ok()) {
     std::move(done)(health);
     return;
+  }
+  {
+    const MutexLock lock(mutex_);
+    waiting_.push_back({EncodeEvent(std::move(event)), std::move(done)});
   }
   CommitWaiting();
 }
