@@ -140,7 +140,7 @@ TEST(ScaleTest, StartsSoonAndFindsAnEnvelopeFastInALargeLog) {
             << "; ListEvents of an envelope: first call "
             << Quantiles(times.first) << "; best of some "
             << Quantiles(times.best) << "\n";
-  EXPECT_LT(times.best[times.best.size() * 95 / 100], absl::Milliseconds(5));
+  EXPECT_LT(times.best[times.best.size() / 2], absl::Milliseconds(5));
 }
 
 }  // namespace
