@@ -3,6 +3,7 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -146,7 +147,10 @@ void Server::Drain(absl::Time deadline) {
   if (!parts_->ingress->Drain(begin + patience * 0.5)) {
     spdlog::warn("webhooks that were slow to arrive have been cut off");
   }
-  parts_->grpc->Drain(begin + patience * 0.9);
+  // What readers that are stuck leave of the time must be enough to close.
+  const absl::Duration close_time =
+      std::max(patience * 0.1, std::min(patience * 0.5, absl::Seconds(1)));
+  parts_->grpc->Drain(deadline - close_time);
   parts_->log->Close();
 }
 

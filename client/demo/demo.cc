@@ -3,6 +3,7 @@
 // order.
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -129,7 +130,7 @@ absl::Status Demonstrate(const DemoOptions& options) {
   const std::string envelope_id = RandomId(random);
   Arrivals arrivals;
   const Listener listener(options, envelope_id, arrivals);
-  if (absl::Status status = arrivals.AwaitConfirmation(deadline);
+  if (const absl::Status status = arrivals.AwaitConfirmation(deadline);
       !status.ok()) {
     return Annotate(status, absl::StrFormat("subscribing at %s", options.grpc));
   }
@@ -197,6 +198,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace enveloperelay::client
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return enveloperelay::client::Main(argc, argv);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "envelope-relay-demo: %s\n", error.what());
+  return 1;
 }

@@ -30,6 +30,11 @@ constexpr size_t kReadBytesMax = size_t{1} << 20;
 // index instead of looking at each event.
 constexpr uint64_t kScanInsteadOfIndexMax = 1000;
 
+int64_t CeilToMicros(absl::Time time) {
+  const int64_t micros = absl::ToUnixMicros(time);
+  return absl::FromUnixMicros(micros) < time ? micros + 1 : micros;
+}
+
 }  // namespace
 
 LogReader::LogReader(ReadSpec spec, EventLog& log)
@@ -59,6 +64,7 @@ absl::Status LogReader::Start() {
     const absl::StatusOr<Sequence> found = log_.FindTime(*start_.start_time);
     if (!found.ok()) return FromLog(found.status());
     position_ = *found;
+    begin_micros_ = CeilToMicros(*start_.start_time);
     return absl::OkStatus();
   }
   position_ =
@@ -128,7 +134,8 @@ bool LogReader::Take(const LogRange& range, Sequence until, Batch& batch) {
         return true;
       }
       const bool passes =
-          filter_ == nullptr || filter_->Matches(span.chunk->BasicEvent(ref));
+          ref.receive_time_micros >= begin_micros_ &&
+          (filter_ == nullptr || filter_->Matches(span.chunk->BasicEvent(ref)));
       if (passes && !batch.Add(span.chunk, i)) {
         scan_events_ = std::max<uint32_t>(scan_events_ / 2, kScanEventsMin);
         return false;

@@ -83,6 +83,8 @@ class LogReader {
   uint32_t scan_events_;
   LogId log_id_;
   Sequence position_;
+  // Events received before it are not sent: a start time may lie ahead.
+  int64_t begin_micros_ = INT64_MIN;  // since the Unix epoch
   size_t scanned_bytes_ = 0;
   uint64_t lost_events_ = 0;  // not yet told
   Sequence lost_until_;       // the first that is not lost

@@ -154,10 +154,17 @@ void Stream::Deliver(SteadyTime now) {
 }
 
 void Stream::WriteEnd(v1::EndReason reason) {
+  // What is stored goes first, as far as one response holds it.
+  Batch batch = MakeBatch();
+  const absl::StatusOr<LogReader::Next> next = reader_.Fill(until_, batch);
+  if (!next.ok()) {
+    Finish(next.status(), ReasonOf(next.status()));
+    return;
+  }
   v1::SubscribeResponse response;
   end_ = reason;
   *response.mutable_end() = MakeEnd(reason);
-  Write(MakeBatch(), std::move(response));
+  Write(std::move(batch), std::move(response));
 }
 
 void Stream::Write(Batch batch, v1::SubscribeResponse response) {

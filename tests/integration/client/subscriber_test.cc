@@ -394,7 +394,7 @@ TEST(SubscriberTest, LeavesAServerThatDoesNotAnswerInTime) {
 }
 
 TEST(SubscriberTest, DoesNotMistakeASlowHandlerForADeadStream) {
-  constexpr absl::Duration kHeartbeat = absl::Milliseconds(200);
+  static constexpr absl::Duration kHeartbeat = absl::Milliseconds(200);
   const ScriptedEventService service({[](Call& call) {
     call.Send(ConfirmationWithEvent(1, kHeartbeat));
     call.Send(Batch(2, 2));

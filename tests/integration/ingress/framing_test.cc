@@ -41,7 +41,7 @@ class FramingTest : public RelayTest {
       ExpectRefusal(at_once, status, reason);
       RawConnection in_bytes = Connect();
       // The end may come before the last byte.
-      (void)in_bytes.SendByteByByte(request);
+      in_bytes.SendByteByByte(request).IgnoreError();
       ExpectRefusal(in_bytes, status, reason);
     }
     // Nothing of all that was stored.

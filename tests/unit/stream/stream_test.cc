@@ -718,7 +718,30 @@ TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWriteInFlight) {
   EXPECT_EQ(Read()->events_size(), 2);
   const auto end = Read();
   EXPECT_EQ(end->end().reason(), v1::END_REASON_SERVER_DRAINING);
-  EXPECT_EQ(end->cursor(), CursorAt(2));
+  EXPECT_EQ(end->events_size(), 2);
+  EXPECT_EQ(end->cursor(), CursorAt(4));
+}
+
+TEST_F(StreamTest, DrainingSendsWhatIsStoredBeforeTheEnd) {
+  Append(1);
+  Open(FromEarliest());
+  Read();
+  stream_->OnDrain();
+  const auto end = Read();
+  EXPECT_EQ(end->end().reason(), v1::END_REASON_SERVER_DRAINING);
+  EXPECT_EQ(end->events_size(), 1);
+  EXPECT_EQ(end->cursor(), CursorAt(1));
+}
+
+TEST_F(StreamTest, AStartTimeThatLiesAheadHoldsEarlierEventsBack) {
+  v1::SubscribeRequest request;
+  request.mutable_start_time()->set_seconds(253'402'300'799);  // year 9999
+  Open(request);
+  Read();
+  Append(1);
+  EXPECT_THAT(ReadAll(), IsEmpty());
+  Advance(absl::Seconds(20));
+  EXPECT_EQ(Read()->cursor(), CursorAt(1));
 }
 
 TEST_F(StreamTest, DrainingBeforeTheFirstStepStillConfirmsTheStream) {
