@@ -723,9 +723,9 @@ TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWriteInFlight) {
 }
 
 TEST_F(StreamTest, DrainingSendsWhatIsStoredBeforeTheEnd) {
-  Append(1);
-  Open(FromEarliest());
+  Open({});
   Read();
+  Append(1);
   stream_->OnDrain();
   const auto end = Read();
   EXPECT_EQ(end->end().reason(), v1::END_REASON_SERVER_DRAINING);
