@@ -15,10 +15,10 @@
 #include "server/admin/server.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
+#include "server/grpc/grpc_server.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
 #include "server/readiness.h"
-#include "server/stream/grpc_server.h"
 #include "server/version.h"
 
 namespace enveloperelay {

@@ -1,7 +1,7 @@
 // GrpcServer over a MemoryEventLog, on a loopback socket: what needs a log or
 // options that the relay itself does not offer. The rest is tested against the
 // relay's program.
-#include "server/stream/grpc_server.h"
+#include "server/grpc/grpc_server.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/channel.h>

@@ -29,6 +29,7 @@ const Layers& AllowedLayers() {
       {"signplus", {"base"}},
       {"ingress", {"base", "http", "log", "signplus"}},
       {"stream", {"base", "log"}},
+      {"grpc", {"base", "log", "stream"}},
       {"admin", {"base", "http"}},
   };
   return layers;

@@ -1,4 +1,4 @@
-#include "server/stream/grpc_server.h"
+#include "server/grpc/grpc_server.h"
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/impl/codegen/grpc_types.h>
@@ -33,8 +33,8 @@
 #include "prometheus/registry.h"
 #include "server/base/address.h"
 #include "server/base/clock.h"
+#include "server/grpc/event_service.h"
 #include "server/log/event_log.h"
-#include "server/stream/event_service.h"
 
 namespace enveloperelay {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/stream/event_service.h"
+#include "server/grpc/event_service.h"
 
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/server_context.h>
@@ -20,14 +20,14 @@
 #include "prometheus/registry.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/grpc/calls.h"
+#include "server/grpc/pooled_call.h"
 #include "server/log/event_log.h"
-#include "server/stream/calls.h"
 #include "server/stream/errors.h"
 #include "server/stream/filter.h"
 #include "server/stream/listing.h"
 #include "server/stream/lookup.h"
 #include "server/stream/metrics.h"
-#include "server/stream/pooled_call.h"
 #include "server/stream/request.h"
 #include "server/stream/stream.h"
 

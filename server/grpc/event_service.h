@@ -1,5 +1,5 @@
-#ifndef ENVELOPE_RELAY_SERVER_STREAM_EVENT_SERVICE_H_
-#define ENVELOPE_RELAY_SERVER_STREAM_EVENT_SERVICE_H_
+#ifndef ENVELOPE_RELAY_SERVER_GRPC_EVENT_SERVICE_H_
+#define ENVELOPE_RELAY_SERVER_GRPC_EVENT_SERVICE_H_
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -12,10 +12,10 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "prometheus/registry.h"
 #include "server/base/clock.h"
+#include "server/grpc/calls.h"
+#include "server/grpc/pooled_call.h"
 #include "server/log/event_log.h"
-#include "server/stream/calls.h"
 #include "server/stream/metrics.h"
-#include "server/stream/pooled_call.h"
 #include "server/stream/stream.h"
 
 namespace enveloperelay {
@@ -81,4 +81,4 @@ class EventService final : public EventServiceBase {
 
 }  // namespace enveloperelay
 
-#endif  // ENVELOPE_RELAY_SERVER_STREAM_EVENT_SERVICE_H_
+#endif  // ENVELOPE_RELAY_SERVER_GRPC_EVENT_SERVICE_H_

@@ -1,5 +1,5 @@
-#ifndef ENVELOPE_RELAY_SERVER_STREAM_POOLED_CALL_H_
-#define ENVELOPE_RELAY_SERVER_STREAM_POOLED_CALL_H_
+#ifndef ENVELOPE_RELAY_SERVER_GRPC_POOLED_CALL_H_
+#define ENVELOPE_RELAY_SERVER_GRPC_POOLED_CALL_H_
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "server/grpc/calls.h"
+#include "server/grpc/growth_watch.h"
 #include "server/log/sequence.h"
 #include "server/log/tail.h"
-#include "server/stream/calls.h"
-#include "server/stream/growth_watch.h"
 #include "server/stream/step_scheduler.h"
 
 namespace enveloperelay {
@@ -89,4 +89,4 @@ class PooledCall : public StepScheduler,
 
 }  // namespace enveloperelay
 
-#endif  // ENVELOPE_RELAY_SERVER_STREAM_POOLED_CALL_H_
+#endif  // ENVELOPE_RELAY_SERVER_GRPC_POOLED_CALL_H_

@@ -1,4 +1,4 @@
-#include "server/stream/calls.h"
+#include "server/grpc/calls.h"
 
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>

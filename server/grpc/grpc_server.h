@@ -1,5 +1,5 @@
-#ifndef ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_
-#define ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_
+#ifndef ENVELOPE_RELAY_SERVER_GRPC_GRPC_SERVER_H_
+#define ENVELOPE_RELAY_SERVER_GRPC_GRPC_SERVER_H_
 
 #include <grpcpp/server.h>
 
@@ -13,8 +13,8 @@
 #include "prometheus/registry.h"
 #include "server/base/address.h"
 #include "server/base/clock.h"
+#include "server/grpc/event_service.h"
 #include "server/log/event_log.h"
-#include "server/stream/event_service.h"
 
 namespace enveloperelay {
 
@@ -75,4 +75,4 @@ class GrpcServer {
 
 }  // namespace enveloperelay
 
-#endif  // ENVELOPE_RELAY_SERVER_STREAM_GRPC_SERVER_H_
+#endif  // ENVELOPE_RELAY_SERVER_GRPC_GRPC_SERVER_H_

@@ -1,5 +1,5 @@
-#ifndef ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_
-#define ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_
+#ifndef ENVELOPE_RELAY_SERVER_GRPC_CALLS_H_
+#define ENVELOPE_RELAY_SERVER_GRPC_CALLS_H_
 
 #include <chrono>
 #include <cstddef>
@@ -75,4 +75,4 @@ class Calls {
 
 }  // namespace enveloperelay
 
-#endif  // ENVELOPE_RELAY_SERVER_STREAM_CALLS_H_
+#endif  // ENVELOPE_RELAY_SERVER_GRPC_CALLS_H_

@@ -1,4 +1,4 @@
-#include "server/stream/calls.h"
+#include "server/grpc/calls.h"
 
 #include <chrono>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "server/stream/pooled_call.h"
+#include "server/grpc/pooled_call.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>

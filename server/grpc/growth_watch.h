@@ -1,5 +1,5 @@
-#ifndef ENVELOPE_RELAY_SERVER_STREAM_GROWTH_WATCH_H_
-#define ENVELOPE_RELAY_SERVER_STREAM_GROWTH_WATCH_H_
+#ifndef ENVELOPE_RELAY_SERVER_GRPC_GROWTH_WATCH_H_
+#define ENVELOPE_RELAY_SERVER_GRPC_GROWTH_WATCH_H_
 
 #include <functional>
 #include <memory>
@@ -64,4 +64,4 @@ class GrowthWatch {
 
 }  // namespace enveloperelay
 
-#endif  // ENVELOPE_RELAY_SERVER_STREAM_GROWTH_WATCH_H_
+#endif  // ENVELOPE_RELAY_SERVER_GRPC_GROWTH_WATCH_H_

@@ -1,4 +1,4 @@
-#include "server/stream/growth_watch.h"
+#include "server/grpc/growth_watch.h"
 
 #include <gtest/gtest.h>
 
