@@ -1,77 +1,23 @@
 #include "server/stream/request.h"
 
-#include <google/protobuf/duration.pb.h>
-#include <google/protobuf/timestamp.pb.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/cursor.h"
 #include "server/stream/errors.h"
+#include "server/stream/fields.h"
 #include "server/stream/filter.h"
 
 namespace enveloperelay {
 namespace {
-
-using Violations = std::vector<FieldViolation>;
-using ProtoDuration = google::protobuf::Duration;
-using ProtoTime = google::protobuf::Timestamp;
-
-// Bounds of google/protobuf/timestamp.proto (year 1 to 9999) and duration.proto
-// (10,000 years).
-constexpr int64_t kTimestampSecondsMin = -62'135'596'800;
-constexpr int64_t kTimestampSecondsMax = 253'402'300'799;
-constexpr int64_t kDurationSecondsMax = 315'576'000'000;
-constexpr int32_t kNanosMax = 999'999'999;
-
-absl::Time ReadTime(const char* field, const ProtoTime& time,
-                    Violations& violations) {
-  if (time.seconds() < kTimestampSecondsMin ||
-      time.seconds() > kTimestampSecondsMax || time.nanos() < 0 ||
-      time.nanos() > kNanosMax) {
-    violations.push_back(
-        {field,
-         "not a time; allowed are 0001-01-01T00:00:00Z to "
-         "9999-12-31T23:59:59.999999999Z, nanos 0 to 999999999"});
-    return absl::UnixEpoch();
-  }
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
-
-absl::Duration ReadDuration(const char* field, const ProtoDuration& duration,
-                            Violations& violations) {
-  const int64_t seconds = duration.seconds();
-  const int32_t nanos = duration.nanos();
-  const bool signs_differ =
-      (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0);
-  if (seconds < -kDurationSecondsMax || seconds > kDurationSecondsMax ||
-      nanos < -kNanosMax || nanos > kNanosMax || signs_differ) {
-    violations.push_back(
-        {field,
-         "not a duration; allowed are 10,000 years either way, seconds "
-         "and nanos of one sign, nanos below a second"});
-    return absl::ZeroDuration();
-  }
-  return absl::Seconds(seconds) + absl::Nanoseconds(nanos);
-}
-
-void CheckEnum(const char* field, int value, bool is_valid,
-               Violations& violations) {
-  if (is_valid) return;
-  violations.push_back(
-      {field, absl::StrCat("value ", value, " is not known to this relay")});
-}
 
 // `Request` is SubscribeRequest or ListEventsRequest, which name alike what
 // they have in common. The cursor is read last: if anything else is wrong too,
@@ -174,22 +120,10 @@ absl::StatusOr<SubscribeSpec> CheckSubscribe(
 absl::StatusOr<ListSpec> CheckList(const v1::ListEventsRequest& request) {
   ListSpec spec;
   Violations violations;
-  if (request.page_size() < 0) {
-    violations.push_back(
-        {"page_size", absl::StrCat(request.page_size(),
-                                   " is negative; allowed are 0 (unset) and "
-                                   "above, of which at most ",
-                                   kBatchEventsMax, " are returned")});
-  }
+  CheckPageSize(request.page_size(), kBatchEventsMax, violations);
   if (request.has_wait()) {
-    const size_t before = violations.size();
-    spec.wait = ReadDuration("wait", request.wait(), violations);
-    if (violations.size() == before &&
-        (spec.wait < absl::ZeroDuration() || spec.wait > kListWaitMax)) {
-      violations.push_back(
-          {"wait", absl::StrCat("allowed are 0s to ",
-                                absl::FormatDuration(kListWaitMax))});
-    }
+    spec.wait = ReadDuration("wait", request.wait(), absl::ZeroDuration(),
+                             kListWaitMax, violations);
   }
   absl::StatusOr<ReadSpec> read =
       CheckRead(request, v1::START_POSITION_EARLIEST, std::move(violations));
