@@ -28,8 +28,8 @@ struct StateChange {
   std::string key;
   // Nothing: `key` is removed, which may be missing.
   std::optional<std::string> value;
-  // Not empty: all keys from `key` to before this are removed. `value` is
-  // nothing then.
+  // Not empty: all keys from `key` to before this are removed, none if it is
+  // not after `key`. `value` is nothing then.
   std::string range_end;
 };
 
@@ -54,8 +54,8 @@ class StateStore {
                                           std::string_view key) const = 0;
 
   // Calls `visit` with each entry from `begin` to before `end`, in the order of
-  // keys, until it returns false. What it is given is valid within the call.
-  // Blocks on the disk.
+  // keys, until it returns false. What it is given is valid within the call, in
+  // which the store is not to be used. Blocks on the disk.
   // Errors: kDataLoss, kUnavailable.
   virtual absl::Status Scan(
       StateTable table, std::string_view begin, std::string_view end,
