@@ -44,7 +44,8 @@ class StateStore {
   // Applies `changes` in their order, all or none, and calls `done` once, when
   // that is durable or has failed, on a thread of the store that must not be
   // held up. May call it before it returns. Writes are applied in the order in
-  // which they were handed in. Non-blocking.
+  // which they were handed in, however many wait: who writes bounds what it has
+  // under way. Non-blocking.
   // Errors: kUnavailable (closing, or storage has failed for good).
   virtual void Write(std::vector<StateChange> changes, WriteDone done) = 0;
 
