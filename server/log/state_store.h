@@ -29,7 +29,9 @@ struct StateChange {
   // Nothing: `key` is removed, which may be missing.
   std::optional<std::string> value;
   // Not empty: all keys from `key` to before this are removed, none if it is
-  // not after `key`. `value` is nothing then.
+  // not after `key`. `value` is nothing then. For what happens rarely, such as
+  // to remove all that begins with a prefix: thousands of ranges that overlap
+  // make reads and writes of their table slow.
   std::string range_end;
 };
 

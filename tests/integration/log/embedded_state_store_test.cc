@@ -185,7 +185,7 @@ TEST(EmbeddedStateStoreTest, HoldsOutUnderTheSmallestCache) {
     const std::string key = absl::StrCat(100'000 + i);
     log->state().Write({SetKey(kTable, "position", key),
                         SetKey(kTable, key, TestLog::Noise(i, 1000)),
-                        RemoveRange(kTable, "0", absl::StrCat(99'990 + i))},
+                        RemoveKey(kTable, absl::StrCat(99'990 + i))},
                        [&answered](const absl::Status& status) {
                          EXPECT_TRUE(status.ok()) << status;
                          answered.count_down();

@@ -81,8 +81,8 @@ class InFlight {
 };
 
 // Writes of state number 0, 1, … of a name each set the name's value in both
-// tables to their number, add a key of their own, and remove those of all but
-// the last kStateKeysMax numbers.
+// tables to their number, add a key of their own, and remove the one that was
+// added kStateKeysMax numbers before.
 void WriteState(EmbeddedLog& log, const std::string& name, int number,
                 InFlight& in_flight) {
   const std::string value = absl::StrCat(number);
@@ -91,7 +91,8 @@ void WriteState(EmbeddedLog& log, const std::string& name, int number,
       SetKey(StateTable::kDeadLetters, name, value),
       SetKey(StateTable::kSubscriptions, StateKey(name, number), value)};
   if (number >= kStateKeysMax) {
-    changes.push_back(RemoveRange(StateTable::kSubscriptions, StateKey(name, 0),
+    changes.push_back(RemoveRange(StateTable::kSubscriptions,
+                                  StateKey(name, number - kStateKeysMax),
                                   StateKey(name, number - kStateKeysMax + 1)));
   }
   log.state().Write(std::move(changes), [&in_flight, name,
