@@ -46,9 +46,8 @@ bool Note(const std::string& line, Acknowledged& acknowledged) {
   uint64_t number = 0;
   if (!(words >> word >> id >> number)) return false;
   if (word == "state") {
-    const auto [it, added] =
-        acknowledged.state.emplace(id, static_cast<int>(number));
-    EXPECT_EQ(static_cast<uint64_t>(added ? it->second : ++it->second), number)
+    const auto next = acknowledged.state.try_emplace(id, -1).first;
+    EXPECT_EQ(static_cast<uint64_t>(++next->second), number)
         << id << " was not answered in order";
     return true;
   }
