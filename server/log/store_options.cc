@@ -120,6 +120,25 @@ rocksdb::ColumnFamilyOptions FamilyOptions(
   return family;
 }
 
+// Options of a family of state, of which there is little beside the records.
+rocksdb::ColumnFamilyOptions StateOptions(
+    const rocksdb::BlockBasedTableOptions& table) {
+  rocksdb::ColumnFamilyOptions family = FamilyOptions(table);
+  // A write takes a whole block of what all families share: with RocksDB's
+  // 1 MiB, the smallest cache would be full of blocks that are nearly empty.
+  family.arena_block_size = kMiB / 8;
+  return family;
+}
+
+rocksdb::ColumnFamilyOptions SubscriptionsOptions(
+    const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions family = StateOptions(TableOptions(cache, 4096));
+  // Nearly all that is written is soon overwritten or removed. It is to go
+  // early, since a start reads past all of it.
+  family.level0_file_num_compaction_trigger = 2;
+  return family;
+}
+
 }  // namespace
 
 rocksdb::DBOptions MakeDbOptions(Health& health) {
@@ -199,7 +218,9 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
   return {{rocksdb::kDefaultColumnFamilyName, meta},
           {kRecordsName, records},
           {kByEventIdName, by_event_id},
-          {kByEnvelopeName, by_envelope}};
+          {kByEnvelopeName, by_envelope},
+          {kSubscriptionsName, SubscriptionsOptions(cache)},
+          {kDeadLettersName, StateOptions(TableOptions(cache, 16384))}};
 }
 
 }  // namespace enveloperelay
