@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/cursor.h"
@@ -78,6 +79,25 @@ Violations FindConflicts(const v1::SubscribeRequest& request) {
   return violations;
 }
 
+uint32_t OrDefault(uint32_t value, uint32_t otherwise) {
+  return value == 0 ? otherwise : value;
+}
+
+WorkerRequest CheckWorker(const v1::SubscribeRequest& request,
+                          Violations& violations) {
+  if (request.worker_id().size() > kWorkerIdBytesMax) {
+    violations.push_back(
+        {"worker_id",
+         absl::StrCat("of ", request.worker_id().size(), " bytes; at most ",
+                      kWorkerIdBytesMax, " are allowed")});
+  }
+  return {.subscription = request.subscription(),
+          .worker_id = request.worker_id(),
+          .outstanding_max = std::min(
+              OrDefault(request.max_outstanding_events(), kOutstandingDefault),
+              kOutstandingMax)};
+}
+
 }  // namespace
 
 absl::StatusOr<SubscribeSpec> CheckSubscribe(
@@ -85,13 +105,13 @@ absl::StatusOr<SubscribeSpec> CheckSubscribe(
   if (!request.subscription().empty()) {
     const Violations conflicts = FindConflicts(request);
     if (!conflicts.empty()) return FieldsConflictError(conflicts);
-    return NotImplementedError(
-        "durable subscriptions are not implemented yet; leave `subscription` "
-        "empty and keep the cursor yourself");
   }
 
   SubscribeSpec spec;
   Violations violations;
+  if (!request.subscription().empty()) {
+    spec.worker = CheckWorker(request, violations);
+  }
   spec.heartbeat_interval = kHeartbeatDefault;
   if (request.has_heartbeat_interval()) {
     spec.heartbeat_interval =
@@ -104,14 +124,11 @@ absl::StatusOr<SubscribeSpec> CheckSubscribe(
   if (!read.ok()) return read.status();
   spec.read = *std::move(read);
 
-  const auto or_default = [](uint32_t value, uint32_t otherwise) {
-    return value == 0 ? otherwise : value;
-  };
   spec.batch_events_max =
-      std::min(or_default(request.max_batch_events(), kBatchEventsDefault),
+      std::min(OrDefault(request.max_batch_events(), kBatchEventsDefault),
                kBatchEventsMax);
   spec.batch_bytes_max =
-      std::clamp(or_default(request.max_batch_bytes(), kBatchBytesDefault),
+      std::clamp(OrDefault(request.max_batch_bytes(), kBatchBytesDefault),
                  kBatchBytesMin, kBatchBytesMax);
   spec.until_caught_up = request.until_caught_up();
   return spec;
