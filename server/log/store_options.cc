@@ -115,24 +115,19 @@ rocksdb::ColumnFamilyOptions FamilyOptions(
   rocksdb::ColumnFamilyOptions family;
   family.write_buffer_size = 16 * kMiB;
   family.max_write_buffer_number = 4;
+  // A first write takes a whole block of the memory that all families share.
+  // RocksDB's 1 MiB each would fill that of the smallest cache with blocks that
+  // are nearly empty, and a flush would follow every few writes.
+  family.arena_block_size = kMiB / 8;
   family.compression = rocksdb::kLZ4Compression;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
 }
 
-// Options of a family of state, of which there is little beside the records.
-rocksdb::ColumnFamilyOptions StateOptions(
-    const rocksdb::BlockBasedTableOptions& table) {
-  rocksdb::ColumnFamilyOptions family = FamilyOptions(table);
-  // A write takes a whole block of what all families share: with RocksDB's
-  // 1 MiB, the smallest cache would be full of blocks that are nearly empty.
-  family.arena_block_size = kMiB / 8;
-  return family;
-}
-
 rocksdb::ColumnFamilyOptions SubscriptionsOptions(
     const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::ColumnFamilyOptions family = StateOptions(TableOptions(cache, 4096));
+  rocksdb::ColumnFamilyOptions family =
+      FamilyOptions(TableOptions(cache, 4096));
   // Nearly all that is written is soon overwritten or removed. It is to go
   // early, since a start reads past all of it.
   family.level0_file_num_compaction_trigger = 2;
@@ -220,7 +215,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
           {kByEventIdName, by_event_id},
           {kByEnvelopeName, by_envelope},
           {kSubscriptionsName, SubscriptionsOptions(cache)},
-          {kDeadLettersName, StateOptions(TableOptions(cache, 16384))}};
+          {kDeadLettersName, FamilyOptions(TableOptions(cache, 16384))}};
 }
 
 }  // namespace enveloperelay
