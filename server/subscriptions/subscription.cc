@@ -53,8 +53,7 @@ Subscription::Subscription(const Environment& environment,
       settings_(std::move(settings)) {}
 
 Subscription::Subscription(const Environment& environment,
-                           SubscriptionSettings settings,
-                           const LogStart& start)
+                           SubscriptionSettings settings, const LogStart& start)
     : env_(environment),
       name_(settings.proto.name()),
       begin_(env_.clock.Now()),
@@ -198,8 +197,7 @@ void Subscription::StartWrite() {
 
 absl::Time Subscription::ExpireTime() const {
   if (dispatcher_->has_workers()) return absl::InfiniteFuture();
-  return std::max(dispatcher_->unused_since(), begin_) +
-         settings_.expire_after;
+  return std::max(dispatcher_->unused_since(), begin_) + settings_.expire_after;
 }
 
 void Subscription::ScheduleNext() {
@@ -322,14 +320,14 @@ bool Subscription::Delete(const std::string& etag, Done<bool> done) {
       RemoveRange(StateTable::kDeadLetters, DeadLetterKeysOf(name_)));
   // After what is being written, and before what a new one of this name will
   // write.
-  env_.store.Write(std::move(changes), [done = std::move(done)](
-                                           absl::Status status) mutable {
-    if (status.ok()) {
-      std::move(done)(true);
-    } else {
-      std::move(done)(std::move(status));
-    }
-  });
+  env_.store.Write(std::move(changes),
+                   [done = std::move(done)](absl::Status status) mutable {
+                     if (status.ok()) {
+                       std::move(done)(true);
+                     } else {
+                       std::move(done)(std::move(status));
+                     }
+                   });
   StepSoon();
   return true;
 }
@@ -343,8 +341,7 @@ v1::Subscription Subscription::ToProto() const {
   v1::Subscription proto = settings_.proto;
   proto.set_etag(Etag());
   const SubscriptionCounters counters = dispatcher_->Counters();
-  proto.set_cursor(
-      EncodeCursor({env_.log.Bounds().log_id, counters.cursor}));
+  proto.set_cursor(EncodeCursor({env_.log.Bounds().log_id, counters.cursor}));
   proto.set_backlog(counters.backlog);
   proto.set_outstanding(counters.outstanding);
   proto.set_retrying(counters.retrying);
