@@ -75,11 +75,13 @@ Dispatcher::Joined Dispatcher::Join(WorkerSpec spec) {
   for (const auto& [key, worker] : workers_) {
     if (worker.spec.worker_id == spec.worker_id) joined.superseded = key;
   }
-  if (joined.superseded.has_value()) workers_.erase(*joined.superseded);
+  if (joined.superseded.has_value()) EraseWorker(*joined.superseded);
   std::vector<uint64_t> taken_over;
   leases_.ForEach([&](const Lease& lease) {
     if (lease.worker_id == spec.worker_id) taken_over.push_back(lease.number);
   });
+  // What becomes of them does not depend on the table's order.
+  std::ranges::sort(taken_over);
   for (const uint64_t number : taken_over) {
     ExpireLease(*leases_.Find(number), INT64_MAX);
   }
@@ -88,8 +90,14 @@ Dispatcher::Joined Dispatcher::Join(WorkerSpec spec) {
   return joined;
 }
 
+bool Dispatcher::EraseWorker(WorkerKey worker) {
+  // Those that are ready share what there is.
+  std::erase(ready_workers_, worker);
+  return workers_.erase(worker) > 0;
+}
+
 void Dispatcher::Leave(WorkerKey worker) {
-  if (workers_.erase(worker) == 0) return;
+  if (!EraseWorker(worker)) return;
   leases_.ForEach([worker](Lease& lease) {
     if (lease.worker == worker) lease.worker = {};
   });
@@ -126,21 +134,16 @@ absl::StatusOr<std::vector<Handout>> Dispatcher::Dispatch() {
   std::vector<Handout> handouts;
   while (!ready_workers_.empty() && !settings_.paused) {
     const WorkerKey key = ready_workers_.front();
-    const auto found = workers_.find(key);
-    if (found == workers_.end()) {
-      ready_workers_.pop_front();
-      continue;
-    }
-    absl::StatusOr<std::optional<Handout>> handout =
-        LeaseTo(key, found->second);
+    Worker& worker = workers_.at(key);
+    absl::StatusOr<std::optional<Handout>> handout = LeaseTo(key, worker);
     if (!handout.ok()) {
       if (!handouts.empty()) break;
       return handout.status();
     }
     if (!handout->has_value()) break;
     ready_workers_.pop_front();
-    found->second.queued = false;
-    found->second.ready = false;
+    worker.queued = false;
+    worker.ready = false;
     handouts.push_back(**std::move(handout));
   }
   status = Peek();
@@ -226,14 +229,14 @@ absl::Status Dispatcher::ApplyRetention() {
       return status;
     }
   }
-  for (auto it = waiting_.begin();
-       it != waiting_.end() && it->first < earliest;) {
-    const auto next = std::next(it);
-    if (!it->second.event.copied) {
-      Finish(EraseWaiting(it).event);
-      Lose(1);
-    }
-    it = next;
+  std::vector<Sequence> lost;
+  for (auto it = waiting_.begin(); it != waiting_.end() && it->first < earliest;
+       ++it) {
+    if (!it->second.event.copied) lost.push_back(it->first);
+  }
+  for (const Sequence sequence : lost) {
+    Finish(EraseWaiting(waiting_.find(sequence)).event);
+    Lose(1);
   }
   if (position().Next() < earliest) {
     Lose(earliest.value - 1 - position().value);
@@ -293,13 +296,15 @@ void Dispatcher::Wait(const Dispatched& event, int64_t due_micros,
   Waiting waiting{
       .event = event, .due_micros = due_micros, .returned_by = returned_by};
   waiting.event.again = true;
-  const auto added = waiting_.emplace(event.sequence, waiting).first;
+  RELAY_CHECK(waiting_.emplace(event.sequence, waiting).second);
   MarkWaiting(event.sequence);
-  if (due_micros > NowMicros()) {
-    due_.emplace(due_micros, event.sequence);
-  } else {
-    MakeReady(added->second.event);
+  if (due_micros <= NowMicros()) {
+    MakeReady(event);
+    return;
   }
+  due_.emplace(due_micros, event.sequence);
+  // An older one of the envelope may have waited for the end of the lease.
+  if (event.lane != nullptr) LaneChanged(*event.lane);
 }
 
 // The event's time has come: it can be leased as soon as it is the first of
@@ -401,6 +406,7 @@ absl::Status Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
   head_.clear_gap_lost_events();
   head_changed_ = true;
   peeked_micros_.reset();
+  earliest_ = {};  // to be looked at again
   return absl::OkStatus();
 }
 

@@ -227,6 +227,7 @@ class Dispatcher {
   absl::Status TrimLane(Lane& lane, Sequence earliest);
   void Lose(uint64_t events);
   void Enqueue(WorkerKey key, Worker& worker);
+  bool EraseWorker(WorkerKey worker);
 
   // Where an event goes.
   Dispatched Take(Lease& lease, LeasedEvent& leased);
@@ -286,7 +287,6 @@ class Dispatcher {
   absl::StatusOr<std::vector<Letter>> FindLetters(const LetterSpec& spec) const;
 
   // load.cc
-  absl::Status LoadState();
   absl::Status LoadLeases();
   absl::Status LoadWaiting();
   absl::Status LoadBlocked();

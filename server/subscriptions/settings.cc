@@ -203,20 +203,24 @@ absl::StatusOr<SubscriptionSettings> CheckSettings(
   v1::Subscription& proto = settings.proto;
   ClearUnsettable(proto);
   Checker checker(prefix);
+  // What is set is asked of `subscription`: to take a mutable field sets it.
   checker.Require(IsSubscriptionName(proto.name()), "name",
                   "allowed are a small letter, then 2 to 62 small letters, "
                   "digits and hyphens");
   checker.Filter(proto.filter());
-  settings.ack_deadline = checker.Duration(
-      "ack_deadline", proto.has_ack_deadline(), proto.mutable_ack_deadline(),
-      kAckDeadlineDefault, kAckDeadlineMin, kAckDeadlineMax);
-  settings.min_backoff = checker.Duration(
-      "min_backoff", proto.has_min_backoff(), proto.mutable_min_backoff(),
-      kMinBackoffDefault, kBackoffMin, kBackoffMax);
-  settings.max_backoff = checker.Duration(
-      "max_backoff", proto.has_max_backoff(), proto.mutable_max_backoff(),
-      std::max(kMaxBackoffDefault, settings.min_backoff), kBackoffMin,
-      kBackoffMax);
+  settings.ack_deadline =
+      checker.Duration("ack_deadline", subscription.has_ack_deadline(),
+                       proto.mutable_ack_deadline(), kAckDeadlineDefault,
+                       kAckDeadlineMin, kAckDeadlineMax);
+  settings.min_backoff =
+      checker.Duration("min_backoff", subscription.has_min_backoff(),
+                       proto.mutable_min_backoff(), kMinBackoffDefault,
+                       kBackoffMin, kBackoffMax);
+  settings.max_backoff =
+      checker.Duration("max_backoff", subscription.has_max_backoff(),
+                       proto.mutable_max_backoff(),
+                       std::max(kMaxBackoffDefault, settings.min_backoff),
+                       kBackoffMin, kBackoffMax);
   checker.Require(settings.min_backoff <= settings.max_backoff, "max_backoff",
                   "less than min_backoff");
   if (proto.has_expire_after()) {
