@@ -188,6 +188,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
 GrpcServer::~GrpcServer() {
   if (server_ != nullptr) Drain(absl::Now());
   subscriptions_.Close();
+  // Before what a step may still use.
+  pool_.Stop();
 }
 
 void GrpcServer::SetServing(bool serving) {

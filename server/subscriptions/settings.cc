@@ -86,7 +86,7 @@ void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
 void ClearUnsettable(v1::Subscription& proto) {
   v1::Subscription kept;
   kept.set_name(proto.name());
-  kept.mutable_filter()->Swap(proto.mutable_filter());
+  if (proto.has_filter()) *kept.mutable_filter() = proto.filter();
   if (proto.has_ack_deadline()) {
     *kept.mutable_ack_deadline() = proto.ack_deadline();
   }
