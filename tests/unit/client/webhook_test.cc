@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 std::string Url(const char* text) {
-  const absl::StatusOr<IngressUrl> url = ParseIngressUrl(text);
+  const absl::StatusOr<HttpUrl> url = ParseIngressUrl(text);
   if (!url.ok()) return std::string(url.status().message());
   return url->Authority() + url->path;
 }
