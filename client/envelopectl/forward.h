@@ -1,0 +1,48 @@
+#ifndef ENVELOPE_RELAY_CLIENT_ENVELOPECTL_FORWARD_H_
+#define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_FORWARD_H_
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/webhook/http_post.h"
+#include "enveloperelay/v1/events.pb.h"
+#include "enveloperelay/worker.h"
+
+namespace enveloperelay::client {
+
+// Reads the field Retry-After (RFC 9110, 10.2.3), seconds or a date: how long
+// after `now`, at most a day. Nothing: it is neither.
+std::optional<absl::Duration> ParseRetryAfter(std::string_view text,
+                                              absl::Time now);
+
+// What an answer says of the event that was posted: done at 2xx; a dead letter
+// at 4xx, but for 408, 425 and 429; else a retry, after Retry-After if it is
+// there.
+Handled HandledOf(const HttpAnswer& answer, absl::Time now);
+
+// Posts the webhooks that events came from to an HTTP endpoint. Thread-safe:
+// each call has a connection of its own, which is kept for later ones.
+class Forwarder {
+ public:
+  explicit Forwarder(HttpUrl url);
+
+  // Returns what the endpoint made of the event; a retry when it did not
+  // answer.
+  Handled Forward(const v1::EnvelopeEvent& event);
+
+ private:
+  std::unique_ptr<HttpPoster> Take();
+  void GiveBack(std::unique_ptr<HttpPoster> poster);
+
+  const HttpUrl url_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<HttpPoster>> idle_;  // guarded by mutex_
+};
+
+}  // namespace enveloperelay::client
+
+#endif  // ENVELOPE_RELAY_CLIENT_ENVELOPECTL_FORWARD_H_
