@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "client/envelopectl/command_line.h"
-#include "client/envelopectl/event_options.h"
+#include "client/envelopectl/common_options.h"
 #include "client/envelopectl/options.h"
 #include "client/webhook/http_post.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -85,10 +85,7 @@ void AddConsume(CLI::App& app, Command& command) {
   CLI::App& consume = *app.add_subcommand(
       "consume", "Handle the events of a durable subscription");
   consume.footer(kConsumeFooter);
-  consume.add_option("NAME", given->subscription)
-      ->required()
-      ->option_text("NAME")
-      ->description("Of the subscription");
+  AddSubscriptionName(consume, given->subscription);
   auto* const execute =
       consume.add_option("--exec", given->execute)
           ->option_text("CMD")

@@ -5,7 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "client/envelopectl/command_line.h"
-#include "client/envelopectl/event_options.h"
+#include "client/envelopectl/common_options.h"
 #include "client/envelopectl/options.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 
@@ -33,21 +33,15 @@ struct Given {
   ViewOption view;
 };
 
-void AddName(CLI::App& command, Given& given) {
-  command.add_option("NAME", given.subscription)
-      ->required()
-      ->option_text("NAME")
-      ->description("Of the subscription");
-}
-
 // Which ones: what replay and delete have in common.
 void AddTargets(CLI::App& command, Given& given) {
-  AddName(command, given);
+  AddSubscriptionName(command, given.subscription);
   auto* const sequences =
       command.add_option("SEQUENCE", given.sequences)
-          ->option_text("SEQUENCE ...")
+          ->option_text("...")
           ->description("Which, by the sequence of the event");
   command.add_flag("--all", given.all)
+      ->option_text(" ")
       ->description("All, oldest first")
       ->excludes(sequences);
   command.add_flag("--dry-run", given.dry_run)
@@ -73,7 +67,7 @@ void AddList(CLI::App& dead_letters, Command& command) {
   const auto given = std::make_shared<Given>();
   CLI::App& list =
       *dead_letters.add_subcommand("list", "Print dead letters, oldest first");
-  AddName(list, *given);
+  AddSubscriptionName(list, given->subscription);
   given->view.AddTo(list);
   list.callback([given, &command] {
     v1::ListDeadLettersRequest request;

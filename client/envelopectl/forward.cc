@@ -51,8 +51,8 @@ std::optional<absl::Duration> ParseRetryAfter(std::string_view text,
 
 Handled HandledOf(const HttpAnswer& answer, absl::Time now) {
   if (answer.status / 100 == 2) return Handled::Done();
-  std::string reason =
-      absl::StrFormat("HTTP %u %s", answer.status, Escape(answer.reason));
+  std::string reason = absl::StrFormat("HTTP %u", answer.status);
+  if (!answer.reason.empty()) reason += ' ' + Escape(answer.reason);
   if (answer.status / 100 == 4 && !IsTransient(answer.status)) {
     return Handled::DeadLetter(std::move(reason));
   }

@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "client/envelopectl/command_line.h"
-#include "client/envelopectl/event_options.h"
+#include "client/envelopectl/common_options.h"
 #include "client/envelopectl/names.h"
 #include "client/envelopectl/options.h"
 #include "client/webhook/poster.h"

@@ -14,7 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "client/envelopectl/command_line.h"
-#include "client/envelopectl/event_options.h"
+#include "client/envelopectl/common_options.h"
 #include "client/envelopectl/options.h"
 #include "client/envelopectl/text.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -143,24 +143,17 @@ std::string CheckReset(const std::string& text) {
                          ResetChoices());
 }
 
-void AddName(CLI::App& command, Given& given) {
-  command.add_option("NAME", given.name)
-      ->required()
-      ->option_text("NAME")
-      ->description("Of the subscription");
-}
-
 void AddEtag(CLI::App& command, Given& given) {
   command.add_option("--etag", given.etag)
       ->option_text("ETAG")
       ->description("Only if this is still its etag, as get printed it");
 }
 
-// What create and update have in common.
-void AddProperties(CLI::App& command, Given& given) {
+// What create and update have in common. `from` describes --from.
+void AddProperties(CLI::App& command, Given& given, const char* from) {
   command.add_option("--from", given.from)
       ->option_text("PLACE")
-      ->description("Begin at latest, earliest, or a time (latest)")
+      ->description(from)
       ->check(CheckStart);
   given.filter.AddTo(command);
   const auto duration = [&command](const char* flag, std::string& value) {
@@ -320,8 +313,9 @@ void AddCreate(CLI::App& subscriptions, Command& command) {
   CLI::App& create =
       *subscriptions.add_subcommand("create", "Create a subscription");
   create.footer(kCreateFooter);
-  AddName(create, *given);
-  AddProperties(create, *given);
+  AddSubscriptionName(create, given->name);
+  AddProperties(create, *given,
+                "Begin at latest, earliest, or a time (latest)");
   create.callback([given, &command] { command = MakeCreate(*given); });
 }
 
@@ -330,8 +324,9 @@ void AddUpdate(CLI::App& subscriptions, Command& command) {
   CLI::App& update =
       *subscriptions.add_subcommand("update", "Change a subscription");
   update.footer(kUpdateFooter);
-  AddName(update, *given);
-  AddProperties(update, *given);
+  AddSubscriptionName(update, given->name);
+  AddProperties(update, *given,
+                "With --allow-missing: begin there if it is new (latest)");
   update.add_option("--reset", given->reset)
       ->allow_extra_args(false)
       ->option_text("OPTION ...")
@@ -347,7 +342,7 @@ void AddGetAndList(CLI::App& subscriptions, Command& command) {
   const auto given = std::make_shared<Given>();
   CLI::App& get = *subscriptions.add_subcommand(
       "get", "Print a subscription with its counters and workers");
-  AddName(get, *given);
+  AddSubscriptionName(get, given->name);
   get.callback([given, &command] {
     v1::GetSubscriptionRequest request;
     request.set_name(given->name);
@@ -362,7 +357,7 @@ void AddDelete(CLI::App& subscriptions, Command& command) {
   const auto given = std::make_shared<Given>();
   CLI::App& remove = *subscriptions.add_subcommand(
       "delete", "Delete a subscription, its position and its dead letters");
-  AddName(remove, *given);
+  AddSubscriptionName(remove, given->name);
   AddEtag(remove, *given);
   remove.callback([given, &command] {
     v1::DeleteSubscriptionRequest request;
@@ -377,7 +372,7 @@ void AddSeek(CLI::App& subscriptions, Command& command) {
   CLI::App& seek = *subscriptions.add_subcommand(
       "seek", "Move a subscription, to replay or to skip");
   seek.footer(kSeekFooter);
-  AddName(seek, *given);
+  AddSubscriptionName(seek, given->name);
   seek.add_option("--from", given->from)
       ->required()
       ->option_text("PLACE")
@@ -392,7 +387,7 @@ void AddPause(CLI::App& subscriptions, Command& command, bool paused) {
       paused ? *subscriptions.add_subcommand(
                    "pause", "Deliver nothing; workers stay connected")
              : *subscriptions.add_subcommand("resume", "Deliver again");
-  AddName(pause, *given);
+  AddSubscriptionName(pause, given->name);
   pause.callback(
       [given, &command, paused] { command = MakePause(given->name, paused); });
 }

@@ -34,9 +34,6 @@ class WebhookPoster {
   // Empty `token`: none is sent. `timeout`: see HttpPosterOptions.
   WebhookPoster(HttpUrl url, std::string token,
                 absl::Duration timeout = absl::Seconds(10));
-  ~WebhookPoster();
-  WebhookPoster(const WebhookPoster&) = delete;
-  WebhookPoster& operator=(const WebhookPoster&) = delete;
 
   // Returns when the relay has answered. A connection that was closed since the
   // last request is opened again.

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "boost/json/parse.hpp"
 #include "boost/json/value.hpp"
+#include "client/webhook/http_post.h"
 #include "client/webhook/poster.h"
 #include "client/webhook/sample.h"
 #include "gmock/gmock.h"
@@ -42,6 +43,16 @@ TEST(IngressUrlTest, SaysWhatIsWrong) {
   EXPECT_THAT(Url("relay:65536"), HasSubstr("its port is not a number"));
   EXPECT_THAT(Url("[::1:8080"), HasSubstr("']' is missing"));
   EXPECT_THAT(Url("[::1]8080"), HasSubstr("its port is not a number"));
+}
+
+TEST(HttpUrlTest, KeepsThePath) {
+  EXPECT_EQ(ParseHttpUrl("http://localhost:3000")->path, "/");
+  EXPECT_EQ(ParseHttpUrl("localhost:3000/a?b=c")->path, "/a?b=c");
+}
+
+TEST(HttpUrlTest, TakesNoPathThatWouldEndTheRequestLine) {
+  EXPECT_FALSE(ParseHttpUrl("http://localhost/a b").ok());
+  EXPECT_FALSE(ParseHttpUrl("http://localhost/a\r\nb: c").ok());
 }
 
 TEST(TokenFileTest, TakesTheFirstTokenInIt) {

@@ -1,4 +1,4 @@
-#include "client/envelopectl/event_options.h"
+#include "client/envelopectl/common_options.h"
 
 #include <algorithm>
 #include <optional>
@@ -14,6 +14,13 @@
 #include "enveloperelay/v1/events.pb.h"
 
 namespace enveloperelay::client {
+
+void AddSubscriptionName(CLI::App& command, std::string& name) {
+  command.add_option("NAME", name)
+      ->required()
+      ->option_text(" ")
+      ->description("Which subscription");
+}
 
 std::optional<v1::SubscribeRequest> ParseFrom(const std::string& text) {
   v1::SubscribeRequest request;

@@ -1,9 +1,8 @@
-#ifndef ENVELOPE_RELAY_CLIENT_ENVELOPECTL_EVENT_OPTIONS_H_
-#define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_EVENT_OPTIONS_H_
+#ifndef ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMON_OPTIONS_H_
+#define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMON_OPTIONS_H_
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -11,8 +10,11 @@
 
 namespace enveloperelay::client {
 
-// Options about events that several commands take. What is given to a command
-// must outlive its parsing.
+// Options that several commands take. What is given to a command must outlive
+// its parsing.
+
+// NAME, a subscription's.
+void AddSubscriptionName(CLI::App& command, std::string& name);
 
 // Where --from begins, as the fields of a request that say so. Nothing: the
 // text is no place in a log.
@@ -53,4 +55,4 @@ class ViewOption {
 
 }  // namespace enveloperelay::client
 
-#endif  // ENVELOPE_RELAY_CLIENT_ENVELOPECTL_EVENT_OPTIONS_H_
+#endif  // ENVELOPE_RELAY_CLIENT_ENVELOPECTL_COMMON_OPTIONS_H_
