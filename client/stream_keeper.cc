@@ -12,11 +12,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/proto_time.h"
 #include "client/retry.h"
 #include "enveloperelay/error_info.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
-#include "google/protobuf/duration.pb.h"
 #include "grpc/grpc.h"
 #include "grpc/support/time.h"
 #include "grpcpp/channel.h"
@@ -34,15 +34,13 @@ namespace {
 // What the contract says of a stream that states no interval.
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(20);
 
-// Completion queues take a point in time; a monotonic one does not jump when
-// the wall clock is set.
+}  // namespace
+
 gpr_timespec After(absl::Duration delay) {
   return gpr_time_add(
       gpr_now(GPR_CLOCK_MONOTONIC),
       gpr_time_from_nanos(absl::ToInt64Nanoseconds(delay), GPR_TIMESPAN));
 }
-
-}  // namespace
 
 absl::Status CheckConnection(const ConnectionOptions& options,
                              std::string_view name) {
@@ -77,11 +75,6 @@ std::shared_ptr<grpc::Channel> OpenChannel(const ConnectionOptions& options) {
                                        ? options.credentials
                                        : grpc::InsecureChannelCredentials(),
                                    args);
-}
-
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
 }
 
 // One Subscribe call on one connection. At most one of its operations is in the

@@ -15,7 +15,6 @@
 #include "absl/time/time.h"
 #include "client/retry.h"
 #include "enveloperelay/v1/events.pb.h"
-#include "google/protobuf/duration.pb.h"
 #include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/channel.h"
@@ -58,7 +57,9 @@ absl::Status CheckConnection(const ConnectionOptions& options,
 // others to the target. It connects with the first call.
 std::shared_ptr<grpc::Channel> OpenChannel(const ConnectionOptions& options);
 
-absl::Duration FromProto(const google::protobuf::Duration& duration);
+// Returns the time `delay` from now on the monotonic clock, which does not jump
+// when the wall clock is set.
+gpr_timespec After(absl::Duration delay);
 
 // Keeps a Subscribe call open: opens another one when it ends, falls silent or
 // breaks. Drives a completion queue on the caller's own thread. Each stream has
