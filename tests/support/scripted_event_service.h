@@ -195,6 +195,12 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     return requests_;
   }
 
+  // How many acts of the script have ended.
+  size_t acts_over_count() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    return acts_over_count_;
+  }
+
   // The Acknowledge calls so far.
   std::vector<v1::AcknowledgeRequest> acknowledgements() const
       ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -220,7 +226,10 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     }
     if (number >= script_.size()) return AwaitEnd();
     Call call(*this, *request, *writer);
-    return script_[number](call);
+    grpc::Status status = script_[number](call);
+    const MutexLock lock(mutex_);
+    acts_over_count_ += 1;
+    return status;
   }
 
   grpc::Status Acknowledge(grpc::ServerContext* /*context*/,
@@ -258,6 +267,7 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<v1::SubscribeRequest> requests_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::AcknowledgeRequest> acknowledgements_ ABSL_GUARDED_BY(mutex_);
+  size_t acts_over_count_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t settlements_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
