@@ -1,12 +1,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
@@ -22,6 +22,7 @@
 #include "client/envelopectl/notes.h"
 #include "client/envelopectl/output.h"
 #include "client/envelopectl/text.h"
+#include "client/mutex.h"
 #include "enveloperelay/error_info.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -66,8 +67,8 @@ class Consumer {
   }
 
   // The first error of printing.
-  absl::Status status() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+  absl::Status status() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
     return status_;
   }
 
@@ -100,8 +101,9 @@ class Consumer {
                          Escape(handled.reason())));
   }
 
-  absl::Status Print(const v1::EnvelopeEvent& event) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+  absl::Status Print(const v1::EnvelopeEvent& event)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
     if (status_.ok()) status_ = WriteEvent(event, console_);
     if (status_.ok()) status_ = console_.output.Flush();
     return status_;
@@ -112,8 +114,8 @@ class Consumer {
   Worker& worker_;
   Forwarder forwarder_;
   std::atomic<uint64_t> begun_ = 0;
-  std::mutex mutex_;  // guards all below, and console_'s output
-  absl::Status status_;
+  Mutex mutex_;  // guards console_'s output, too
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Whether there is a relay at `target`. A worker would try again for good, but

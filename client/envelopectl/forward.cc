@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/envelopectl/text.h"
+#include "client/mutex.h"
 #include "client/webhook/http_post.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/worker.h"
@@ -78,7 +78,7 @@ Handled Forwarder::Forward(const v1::EnvelopeEvent& event) {
 }
 
 std::unique_ptr<HttpPoster> Forwarder::Take() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (idle_.empty()) {
     return std::make_unique<HttpPoster>(HttpPosterOptions{
         .url = url_, .peer = "the endpoint", .timeout = kTimeout});
@@ -89,7 +89,7 @@ std::unique_ptr<HttpPoster> Forwarder::Take() {
 }
 
 void Forwarder::GiveBack(std::unique_ptr<HttpPoster> poster) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   idle_.push_back(std::move(poster));
 }
 

@@ -2,12 +2,13 @@
 #define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_FORWARD_H_
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "client/mutex.h"
 #include "client/webhook/http_post.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/worker.h"
@@ -35,12 +36,12 @@ class Forwarder {
   Handled Forward(const v1::EnvelopeEvent& event);
 
  private:
-  std::unique_ptr<HttpPoster> Take();
-  void GiveBack(std::unique_ptr<HttpPoster> poster);
+  std::unique_ptr<HttpPoster> Take() ABSL_LOCKS_EXCLUDED(mutex_);
+  void GiveBack(std::unique_ptr<HttpPoster> poster) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const HttpUrl url_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<HttpPoster>> idle_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::unique_ptr<HttpPoster>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enveloperelay::client

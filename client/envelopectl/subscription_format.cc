@@ -13,6 +13,7 @@
 #include "client/envelopectl/names.h"
 #include "client/envelopectl/table.h"
 #include "client/envelopectl/text.h"
+#include "client/proto_time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "google/protobuf/repeated_field.h"
@@ -28,7 +29,7 @@ constexpr size_t kWorkerWidth = 16;
 // How old the oldest unsettled event is; "-" when there is none.
 std::string Lag(const v1::Subscription& subscription, absl::Time now) {
   if (!subscription.has_oldest_unsettled_time()) return "-";
-  return FormatAge(now - ToTime(subscription.oldest_unsettled_time()));
+  return FormatAge(now - FromProto(subscription.oldest_unsettled_time()));
 }
 
 std::string_view State(const v1::Subscription& subscription) {

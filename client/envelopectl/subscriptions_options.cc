@@ -17,6 +17,7 @@
 #include "client/envelopectl/common_options.h"
 #include "client/envelopectl/options.h"
 #include "client/envelopectl/text.h"
+#include "client/proto_time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "google/protobuf/field_mask.pb.h"
@@ -208,7 +209,7 @@ void SetProperties(const Given& given, v1::Subscription& subscription,
               google::protobuf::Duration* (v1::Subscription::*field)(),
               v1::Subscription& target) {
         if (text.empty()) return;
-        *(target.*field)() = ToDuration(*ParseDuration(text));
+        *(target.*field)() = ToProto(*ParseDuration(text));
         mask.add_paths(path);
       };
   v1::EventFilter filter = given.filter.Filter();

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/proto_time.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
@@ -123,13 +124,8 @@ std::string Padded(std::string_view text, size_t width) {
 
 std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "-";
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", ToTime(time),
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", FromProto(time),
                           absl::UTCTimeZone());
-}
-
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
 }
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
@@ -160,15 +156,7 @@ std::optional<absl::Duration> ParseDuration(std::string_view text) {
 }
 
 std::string FormatDuration(const google::protobuf::Duration& duration) {
-  return absl::FormatDuration(absl::Seconds(duration.seconds()) +
-                              absl::Nanoseconds(duration.nanos()));
-}
-
-google::protobuf::Duration ToDuration(absl::Duration duration) {
-  google::protobuf::Duration result;
-  result.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
-  result.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
-  return result;
+  return absl::FormatDuration(FromProto(duration));
 }
 
 std::string FormatAge(absl::Duration age) {

@@ -29,7 +29,6 @@ std::string Padded(std::string_view text, size_t width);
 std::string FormatTimestamp(const google::protobuf::Timestamp& time);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
-absl::Time ToTime(const google::protobuf::Timestamp& time);
 
 // Reads "500ms", "10m", "1h30m" or "7d" (a day has 24 h). Nothing: `text` is no
 // duration, negative, or longer than ten thousand years.
@@ -37,8 +36,6 @@ std::optional<absl::Duration> ParseDuration(std::string_view text);
 
 // "10m", "1h30m".
 std::string FormatDuration(const google::protobuf::Duration& duration);
-
-google::protobuf::Duration ToDuration(absl::Duration duration);
 
 // How long ago something was, in its two largest units: "12s", "3m12s", "2h5m",
 // "4d3h". "0s" when it is yet to come, as clocks differ.

@@ -27,7 +27,6 @@
 #include "tests/support/child_process.h"
 #include "tests/support/closed_port.h"
 #include "tests/support/eventually.h"
-#include "tests/support/fake_delivery_service.h"
 #include "tests/support/fake_subscription_service.h"
 #include "tests/support/scripted_event_service.h"
 #include "tests/support/scripted_http_server.h"
@@ -40,13 +39,15 @@ using ::enveloperelay::testing::Answer;
 using ::enveloperelay::testing::ChildProcess;
 using ::enveloperelay::testing::ClosedPort;
 using ::enveloperelay::testing::Command;
+using ::enveloperelay::testing::Confirmation;
+using ::enveloperelay::testing::Delivery;
 using ::enveloperelay::testing::Eventually;
 using ::enveloperelay::testing::ExitStatus;
-using ::enveloperelay::testing::FakeDeliveryService;
 using ::enveloperelay::testing::FakeSubscriptionService;
 using ::enveloperelay::testing::FinishedCommand;
 using ::enveloperelay::testing::Refusal;
 using ::enveloperelay::testing::RunCommand;
+using ::enveloperelay::testing::ScriptedEventService;
 using ::enveloperelay::testing::ScriptedHttpServer;
 using ::enveloperelay::testing::SubscriptionAnswers;
 using ::enveloperelay::testing::TempDir;
@@ -337,6 +338,18 @@ std::vector<v1::EnvelopeEvent> Events(uint64_t count) {
   return events;
 }
 
+// Delivers `events` to the first worker.
+std::vector<ScriptedEventService::Act> Deliver(
+    const std::vector<v1::EnvelopeEvent>& events) {
+  return {[events](ScriptedEventService::Call& call) {
+    v1::SubscribeResponse response = Delivery("d", {});
+    response.mutable_events()->Add(events.begin(), events.end());
+    call.Send(Confirmation(0));
+    call.Send(response);
+    return call.Silence();
+  }};
+}
+
 // "DONE", "RETRY after 7s: HTTP 429", "DEAD_LETTER: exit code 3".
 std::string Text(const v1::Settlement& settlement) {
   std::string text =
@@ -350,17 +363,26 @@ std::string Text(const v1::Settlement& settlement) {
   return text;
 }
 
-// How each event was settled, in the order of their sequences.
-std::vector<std::string> Settled(const FakeDeliveryService& relay) {
-  std::vector<std::string> texts;
-  for (const auto& [sequence, settlement] : relay.settlements()) {
-    texts.push_back(Text(settlement));
+// How each of the events 1 to `count` was settled; "" if it was not.
+std::vector<std::string> Settled(const ScriptedEventService& relay,
+                                 size_t count) {
+  std::vector<std::string> texts(count);
+  for (const v1::AcknowledgeRequest& request : relay.acknowledgements()) {
+    for (const v1::Settlement& settlement : request.settlements()) {
+      for (const uint64_t sequence : settlement.sequences()) {
+        texts.at(sequence - 1) = Text(settlement);
+      }
+      if (!settlement.sequences().empty()) continue;
+      for (std::string& text : texts) {  // all that are left
+        if (text.empty()) text = Text(settlement);
+      }
+    }
   }
   return texts;
 }
 
 TEST(EnvelopectlConsumeTest, PrintsEventsAndSettlesThemAsDone) {
-  const FakeDeliveryService relay(Events(3));
+  const ScriptedEventService relay(Deliver(Events(3)));
 
   const FinishedCommand consumed =
       RunCtl(relay.address(), {"consume", "billing", "--limit", "3"});
@@ -372,11 +394,11 @@ TEST(EnvelopectlConsumeTest, PrintsEventsAndSettlesThemAsDone) {
   }
   EXPECT_EQ(consumed.output, expected);
   EXPECT_EQ(consumed.errors, "");
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE", "DONE", "DONE"));
+  EXPECT_THAT(Settled(relay, 3), ElementsAre("DONE", "DONE", "DONE"));
 }
 
 TEST(EnvelopectlConsumeTest, PrintsATableForPeople) {
-  const FakeDeliveryService relay(Events(1));
+  const ScriptedEventService relay(Deliver(Events(1)));
 
   const FinishedCommand consumed = RunCtl(
       relay.address(), {"consume", "billing", "--limit", "1", "-o", "table"});
@@ -388,7 +410,7 @@ TEST(EnvelopectlConsumeTest, PrintsATableForPeople) {
 }
 
 TEST(EnvelopectlConsumeTest, AsksForWhatItsOptionsSay) {
-  const FakeDeliveryService relay(Events(1));
+  const ScriptedEventService relay(Deliver(Events(1)));
 
   RunCtl(relay.address(), {"consume", "billing", "--limit", "1", "--worker-id",
                            "w", "--max-outstanding", "7", "--view", "basic"});
@@ -402,17 +424,17 @@ TEST(EnvelopectlConsumeTest, AsksForWhatItsOptionsSay) {
 }
 
 TEST(EnvelopectlConsumeTest, GivesBackWhatIsOverItsLimit) {
-  const FakeDeliveryService relay(Events(3));
+  const ScriptedEventService relay(Deliver(Events(3)));
 
   const FinishedCommand consumed =
       RunCtl(relay.address(), {"consume", "billing", "--limit", "2"});
 
   EXPECT_THAT(Lines(consumed.output), SizeIs(2));
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE", "DONE", "RELEASE"));
+  EXPECT_THAT(Settled(relay, 3), ElementsAre("DONE", "DONE", "RELEASE"));
 }
 
 TEST(EnvelopectlConsumeTest, DoesNotSettleAsDoneWhatItCouldNotPrint) {
-  const FakeDeliveryService relay(Events(1));
+  const ScriptedEventService relay(Deliver(Events(1)));
   Command command = Ctl(relay.address(), {"consume", "billing"});
   const TempDir directory;
   command.output_file = "/dev/full";
@@ -423,13 +445,15 @@ TEST(EnvelopectlConsumeTest, DoesNotSettleAsDoneWhatItCouldNotPrint) {
   EXPECT_EQ(consumer.Wait(absl::Minutes(1)), kFailure);
   EXPECT_THAT(ReadFile(command.error_file),
               HasSubstr("No space left on device"));
-  EXPECT_THAT(Settled(relay), ElementsAre(StartsWith("RETRY: cannot write")));
+  EXPECT_THAT(Settled(relay, 1),
+              ElementsAre(StartsWith("RETRY: cannot write")));
 }
 
 TEST(EnvelopectlConsumeTest, SaysWhatToDoAboutAMissingSubscription) {
-  const FakeDeliveryService relay(
-      {}, Refusal(grpc::StatusCode::NOT_FOUND, "SUBSCRIPTION_NOT_FOUND",
-                  {{"subscription", "billing"}}));
+  const ScriptedEventService relay({[](ScriptedEventService::Call&) {
+    return Refusal(grpc::StatusCode::NOT_FOUND, "SUBSCRIPTION_NOT_FOUND",
+                   {{"subscription", "billing"}});
+  }});
 
   const FinishedCommand consumed =
       RunCtl(relay.address(), {"consume", "billing"});
@@ -445,7 +469,7 @@ constexpr char kReadNumber[] =
     R"(read line; n=${line#*'"sequence":"'}; n=${n%%'"'*}; )";
 
 TEST(EnvelopectlConsumeTest, SettlesAsACommandExits) {
-  const FakeDeliveryService relay(Events(5));
+  const ScriptedEventService relay(Deliver(Events(5)));
 
   const FinishedCommand consumed =
       RunCtl(relay.address(),
@@ -456,7 +480,7 @@ TEST(EnvelopectlConsumeTest, SettlesAsACommandExits) {
 
   EXPECT_EQ(consumed.status, kSuccess) << consumed.errors;
   EXPECT_THAT(
-      Settled(relay),
+      Settled(relay, 5),
       ElementsAre("DONE", "RETRY: exit code 75", "DEAD_LETTER: exit code 3",
                   "DEAD_LETTER: signal 9", "DEAD_LETTER: exit code 127"));
   EXPECT_THAT(Lines(consumed.output),
@@ -469,7 +493,7 @@ TEST(EnvelopectlConsumeTest, SettlesAsACommandExits) {
 }
 
 TEST(EnvelopectlConsumeTest, GivesACommandTheEventAsJson) {
-  const FakeDeliveryService relay(Events(2));
+  const ScriptedEventService relay(Deliver(Events(2)));
   const TempDir directory;
 
   const FinishedCommand consumed =
@@ -485,18 +509,18 @@ TEST(EnvelopectlConsumeTest, GivesACommandTheEventAsJson) {
 TEST(EnvelopectlConsumeTest, TakesACommandThatDoesNotReadTheEvent) {
   std::vector<v1::EnvelopeEvent> events = Events(1);
   events[0].set_payload(std::string(1'000'000, 'x'));
-  const FakeDeliveryService relay(events);
+  const ScriptedEventService relay(Deliver(events));
 
   const FinishedCommand consumed =
       RunCtl(relay.address(),
              {"consume", "billing", "--limit", "1", "--exec", "true"});
 
   EXPECT_EQ(consumed.status, kSuccess) << consumed.errors;
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE"));
+  EXPECT_THAT(Settled(relay, 1), ElementsAre("DONE"));
 }
 
 TEST(EnvelopectlConsumeTest, PassesWhatACommandPrintsToStandardError) {
-  const FakeDeliveryService relay(Events(1));
+  const ScriptedEventService relay(Deliver(Events(1)));
 
   const FinishedCommand consumed =
       RunCtl(relay.address(), {"consume", "billing", "--limit", "1", "--exec",
@@ -507,18 +531,31 @@ TEST(EnvelopectlConsumeTest, PassesWhatACommandPrintsToStandardError) {
 }
 
 TEST(EnvelopectlConsumeTest, KeepsATerminalsSignalsFromACommand) {
-  const FakeDeliveryService relay(Events(1));
+  const ScriptedEventService relay(Deliver(Events(1)));
 
   // The fifth field is the process group, which a terminal signals as a whole.
-  RunCtl(relay.address(),
-         {"consume", "billing", "--limit", "1", "--exec",
-          "test $(cut -d ' ' -f 5 /proc/$$/stat) = $$ && trap - PIPE"});
+  RunCtl(relay.address(), {"consume", "billing", "--limit", "1", "--exec",
+                           "test $(cut -d ' ' -f 5 /proc/$$/stat) = $$"});
 
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE"));
+  EXPECT_THAT(Settled(relay, 1), ElementsAre("DONE"));
+}
+
+TEST(EnvelopectlConsumeTest, StartsACommandWithTheUsualSignals) {
+  const ScriptedEventService relay(Deliver(Events(2)));
+
+  // We ignore the one and block the other.
+  RunCtl(relay.address(),
+         {"consume", "billing", "--limit", "2", "--exec",
+          absl::StrCat(kReadNumber,
+                       "case $n in 1) kill -PIPE $$;; 2) kill -TERM $$;; "
+                       "esac")});
+
+  EXPECT_THAT(Settled(relay, 2),
+              ElementsAre("DEAD_LETTER: signal 13", "DEAD_LETTER: signal 15"));
 }
 
 TEST(EnvelopectlConsumeTest, RunsCommandsAtTheSameTime) {
-  const FakeDeliveryService relay(Events(2));
+  const ScriptedEventService relay(Deliver(Events(2)));
   const TempDir directory;
   ASSERT_EQ(mkfifo(directory.File("meet").c_str(), 0600), 0);
 
@@ -531,12 +568,12 @@ TEST(EnvelopectlConsumeTest, RunsCommandsAtTheSameTime) {
                     directory.File("meet"), ";; esac")});
 
   EXPECT_EQ(consumed.status, kSuccess) << consumed.errors;
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE", "DONE"));
+  EXPECT_THAT(Settled(relay, 2), ElementsAre("DONE", "DONE"));
 }
 
 TEST(EnvelopectlConsumeTest, EndsCleanlyAtASignal) {
   for (const int signal : {SIGINT, SIGTERM}) {
-    const FakeDeliveryService relay(Events(3));
+    const ScriptedEventService relay(Deliver(Events(3)));
     const TempDir directory;
     ASSERT_EQ(mkfifo(directory.File("go").c_str(), 0600), 0);
     Command command =
@@ -552,16 +589,19 @@ TEST(EnvelopectlConsumeTest, EndsCleanlyAtASignal) {
 
     consumer.Signal(signal);
     // What was not begun is given back before the command has ended.
-    ASSERT_TRUE(Eventually([&] { return relay.settlements().size() == 2; }));
+    ASSERT_TRUE(Eventually([&] {
+      return Settled(relay, 3) ==
+             std::vector<std::string>({"", "RELEASE", "RELEASE"});
+    }));
     std::ofstream(directory.File("go")) << "go\n";
 
     EXPECT_EQ(consumer.Wait(absl::Minutes(1)), kSuccess);
-    EXPECT_THAT(Settled(relay), ElementsAre("DONE", "RELEASE", "RELEASE"));
+    EXPECT_THAT(Settled(relay, 3), ElementsAre("DONE", "RELEASE", "RELEASE"));
     EXPECT_EQ(ReadFile(command.error_file), "");
   }
 }
 
-FinishedCommand Forward(const FakeDeliveryService& relay,
+FinishedCommand Forward(const ScriptedEventService& relay,
                         const std::string& endpoint, int limit) {
   return RunCtl(
       relay.address(),
@@ -570,7 +610,7 @@ FinishedCommand Forward(const FakeDeliveryService& relay,
 }
 
 TEST(EnvelopectlConsumeTest, ForwardsTheBodyAsItWasReceived) {
-  const FakeDeliveryService relay(Events(2));
+  const ScriptedEventService relay(Deliver(Events(2)));
   const ScriptedHttpServer endpoint({Answer("200 OK"), Answer("204 Gone On")});
 
   const FinishedCommand consumed = Forward(relay, endpoint.address(), 2);
@@ -585,7 +625,7 @@ TEST(EnvelopectlConsumeTest, ForwardsTheBodyAsItWasReceived) {
   EXPECT_EQ(request["Envelope-Relay-Event-Id"], "id-2");
   EXPECT_EQ(request["Envelope-Relay-Sequence"], "2");
   EXPECT_EQ(request.body(), R"({"number": 2})");
-  EXPECT_THAT(Settled(relay), ElementsAre("DONE", "DONE"));
+  EXPECT_THAT(Settled(relay, 2), ElementsAre("DONE", "DONE"));
   EXPECT_THAT(Lines(consumed.output), SizeIs(2));
 }
 
@@ -611,32 +651,32 @@ TEST(EnvelopectlConsumeTest, SettlesAsAnEndpointAnswers) {
     answers.push_back(answer);
     expected.push_back(settlement);
   }
-  const FakeDeliveryService relay(Events(rows.size()));
+  const ScriptedEventService relay(Deliver(Events(rows.size())));
   const ScriptedHttpServer endpoint(answers);
 
   const FinishedCommand consumed =
       Forward(relay, endpoint.address(), static_cast<int>(rows.size()));
 
   EXPECT_EQ(consumed.status, kSuccess) << consumed.errors;
-  EXPECT_EQ(Settled(relay), expected);
+  EXPECT_EQ(Settled(relay, rows.size()), expected);
   EXPECT_THAT(consumed.errors,
               HasSubstr("event 4 will be tried again after 7s: HTTP 429 Too "
                         "Many Requests\n"));
 }
 
 TEST(EnvelopectlConsumeTest, RetriesWhenNobodyAnswers) {
-  const FakeDeliveryService refused(Events(1));
-  const FakeDeliveryService broken(Events(1));
+  const ScriptedEventService refused(Deliver(Events(1)));
+  const ScriptedEventService broken(Deliver(Events(1)));
   const ClosedPort port;
   const ScriptedHttpServer mute({});
 
   Forward(refused, port.address(), 1);
   Forward(broken, mute.address(), 1);
 
-  EXPECT_THAT(Settled(refused),
+  EXPECT_THAT(Settled(refused, 1),
               ElementsAre(StartsWith("RETRY: cannot reach the endpoint at " +
                                      port.address())));
-  EXPECT_THAT(Settled(broken),
+  EXPECT_THAT(Settled(broken, 1),
               ElementsAre(StartsWith("RETRY: the connection broke at ")));
 }
 
