@@ -35,94 +35,12 @@ namespace {
 // For commands under way at the end; a second signal does not wait for them.
 constexpr absl::Duration kStopTimeout = absl::Hours(1);
 
-// Handles events as the user wants it, and prints those that are done. The
-// handler of a worker, so it is called by several threads at a time.
-class Consumer {
- public:
-  // All must outlive this. `worker` is the one whose events these are.
-  Consumer(const ConsumeCommand& command, const Console& console,
-           Worker& worker)
-      : command_(command),
-        console_(console),
-        worker_(worker),
-        forwarder_(command.forward) {}
-
-  Handled Handle(const v1::EnvelopeEvent& event) {
-    // What has begun is brought to its end after Stop(), nothing else begins.
-    if (++begun_ == command_.limit) worker_.Stop();
-    const Handled handled = Work(event);
-    if (handled.action() != v1::ACK_ACTION_DONE) {
-      NoteFailure(event, handled);
-      return handled;
-    }
-    if (const absl::Status printed = Print(event); !printed.ok()) {
-      worker_.Stop();
-      // Printing was all there was to do, and it was not done.
-      if (command_.handling == Handling::kPrint) {
-        return Handled::Retry(
-            {.delay = {}, .reason = std::string(printed.message())});
-      }
-    }
-    return handled;
-  }
-
-  // The first error of printing.
-  absl::Status status() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    return status_;
-  }
-
- private:
-  Handled Work(const v1::EnvelopeEvent& event) {
-    switch (command_.handling) {
-      case Handling::kPrint:
-        break;
-      case Handling::kForward:
-        return forwarder_.Forward(event);
-      case Handling::kExecute: {
-        const absl::StatusOr<std::string> line = JsonLine(event);
-        if (line.ok()) return Execute(command_.execute, *line);
-        return Handled::DeadLetter(std::string(line.status().message()));
-      }
-    }
-    return Handled::Done();
-  }
-
-  static void NoteFailure(const v1::EnvelopeEvent& event,
-                          const Handled& handled) {
-    std::string what = "is now a dead letter";
-    if (handled.action() == v1::ACK_ACTION_RETRY) {
-      what = "will be tried again";
-      if (handled.delay().has_value()) {
-        what += " after " + absl::FormatDuration(*handled.delay());
-      }
-    }
-    Note(absl::StrFormat("event %u %s: %s", event.sequence(), what,
-                         Escape(handled.reason())));
-  }
-
-  absl::Status Print(const v1::EnvelopeEvent& event)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    if (status_.ok()) status_ = WriteEvent(event, console_);
-    if (status_.ok()) status_ = console_.output.Flush();
-    return status_;
-  }
-
-  const ConsumeCommand& command_;
-  const Console& console_;
-  Worker& worker_;
-  Forwarder forwarder_;
-  std::atomic<uint64_t> begun_ = 0;
-  Mutex mutex_;  // guards console_'s output, too
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-};
-
 // Whether there is a relay at `target`. A worker would try again for good, but
 // one that was never there is most likely a wrong address.
-absl::Status FindRelay(const std::string& target) {
+// `context` is that of the only call.
+absl::Status FindRelay(const std::string& target,
+                       grpc::ClientContext& context) {
   const auto stub = Connect<v1::EnvelopeEventService>(target);
-  grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
   v1::GetLogResponse log;
   absl::Status status =
@@ -173,17 +91,106 @@ WorkerOptions MakeOptions(const ConsumeCommand& command,
   return options;
 }
 
+// Handles the events of a subscription as the user wants it, and prints those
+// that are done.
+class Consumer {
+ public:
+  // All must outlive this.
+  Consumer(const ConsumeCommand& command, const std::string& target,
+           const Console& console)
+      : command_(command),
+        console_(console),
+        forwarder_(command.forward),
+        worker_(MakeOptions(command, target, console)) {}
+
+  // As Worker::Run(). Errors besides: those of printing.
+  absl::Status Run() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::Status ended = worker_.Run(
+        [this](const v1::EnvelopeEvent& event) { return Handle(event); });
+    const MutexLock lock(mutex_);
+    return printed_.ok() ? ended : printed_;
+  }
+
+  // Thread-safe.
+  void Stop() { worker_.Stop(); }
+
+ private:
+  // Called by several threads at a time.
+  Handled Handle(const v1::EnvelopeEvent& event) {
+    // What has begun is brought to its end after Stop(), nothing else begins.
+    if (++begun_ == command_.limit) Stop();
+    const Handled handled = Work(event);
+    if (handled.action() != v1::ACK_ACTION_DONE) {
+      NoteFailure(event, handled);
+      return handled;
+    }
+    const absl::Status printed = Print(event);
+    if (printed.ok()) return handled;
+    Stop();
+    if (command_.handling != Handling::kPrint) return handled;
+    // Printing was all there was to do, and it was not done.
+    return Handled::Retry(
+        {.delay = {}, .reason = std::string(printed.message())});
+  }
+
+  Handled Work(const v1::EnvelopeEvent& event) {
+    switch (command_.handling) {
+      case Handling::kPrint:
+        break;
+      case Handling::kForward:
+        return forwarder_.Forward(event);
+      case Handling::kExecute: {
+        const absl::StatusOr<std::string> line = JsonLine(event);
+        if (line.ok()) return Execute(command_.execute, *line);
+        return Handled::DeadLetter(std::string(line.status().message()));
+      }
+    }
+    return Handled::Done();
+  }
+
+  static void NoteFailure(const v1::EnvelopeEvent& event,
+                          const Handled& handled) {
+    std::string what = "is now a dead letter";
+    if (handled.action() == v1::ACK_ACTION_RETRY) {
+      what = "will be tried again";
+      if (handled.delay().has_value()) {
+        what += " after " + absl::FormatDuration(*handled.delay());
+      }
+    }
+    Note(absl::StrFormat("event %u %s: %s", event.sequence(), what,
+                         Escape(handled.reason())));
+  }
+
+  absl::Status Print(const v1::EnvelopeEvent& event)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    if (printed_.ok()) printed_ = WriteEvent(event, console_);
+    if (printed_.ok()) printed_ = console_.output.Flush();
+    return printed_;
+  }
+
+  const ConsumeCommand& command_;
+  const Console& console_;
+  Forwarder forwarder_;
+  std::atomic<uint64_t> begun_ = 0;
+  Mutex mutex_;  // guards console_'s output, too
+  absl::Status printed_ ABSL_GUARDED_BY(mutex_);  // the first error
+  Worker worker_;  // last: its handlers use all above until it is gone
+};
+
 }  // namespace
 
 absl::Status Run(const ConsumeCommand& command, const std::string& target,
                  const Console& console) {
   BlockStopSignals();
-  absl::Status status = FindRelay(target);
+  Consumer consumer(command, target, console);
+  grpc::ClientContext finding;
+  const Interruption interruption(console.output.fd(), [&consumer, &finding] {
+    finding.TryCancel();
+    consumer.Stop();
+  });
+  absl::Status status = FindRelay(target, finding);
   if (!status.ok()) return status;
-  Worker worker(MakeOptions(command, target, console));
-  Consumer consumer(command, console, worker);
-  const Interruption interruption(console.output.fd(),
-                                  [&worker] { worker.Stop(); });
   if (isatty(STDERR_FILENO) == 1) {
     Note(absl::StrFormat("consuming %s at %s; Ctrl-C ends",
                          Escape(command.request.subscription()), target));
@@ -193,10 +200,7 @@ absl::Status Run(const ConsumeCommand& command, const std::string& target,
     status = console.output.Flush();
     if (!status.ok()) return status;
   }
-  status = worker.Run([&consumer](const v1::EnvelopeEvent& event) {
-    return consumer.Handle(event);
-  });
-  if (!consumer.status().ok()) return consumer.status();
+  status = consumer.Run();
   if (status.ok()) return status;
   return absl::Status(status.code(), ExplainGrpcError(status, target));
 }

@@ -1,6 +1,7 @@
 // envelopectl's commands of durable subscriptions as users run them, on fakes
 // of the relay's services.
 
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -18,6 +19,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "boost/asio/io_context.hpp"
+#include "boost/asio/ip/tcp.hpp"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "gmock/gmock.h"
@@ -599,6 +602,23 @@ TEST(EnvelopectlConsumeTest, EndsCleanlyAtASignal) {
     EXPECT_THAT(Settled(relay, 3), ElementsAre("DONE", "RELEASE", "RELEASE"));
     EXPECT_EQ(ReadFile(command.error_file), "");
   }
+}
+
+TEST(EnvelopectlConsumeTest, EndsAtASignalWhileNobodyAnswers) {
+  using boost::asio::ip::tcp;
+  boost::asio::io_context io;
+  tcp::acceptor mute(io,
+                     tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+  ChildProcess consumer(
+      Ctl(absl::StrCat("127.0.0.1:", mute.local_endpoint().port()),
+          {"consume", "billing"}));
+  pollfd called = {.fd = mute.native_handle(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&called, 1, /*milliseconds=*/60'000), 1);
+
+  consumer.Signal(SIGINT);
+
+  // Sooner than it gives up by itself.
+  EXPECT_EQ(consumer.Wait(absl::Seconds(15)), kSuccess);
 }
 
 FinishedCommand Forward(const ScriptedEventService& relay,
