@@ -18,7 +18,8 @@
 namespace enveloperelay::client {
 namespace {
 
-// The contract's longest ack_deadline.
+// The contract's bounds of ack_deadline.
+constexpr absl::Duration kLeaseMin = absl::Seconds(1);
 constexpr absl::Duration kLeaseMax = absl::Seconds(600);
 constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 365);
 // What a settlement takes in a request beside its own bytes: tag and length.
@@ -57,7 +58,7 @@ uint64_t Leases::Add(const v1::SubscribeResponse& response, SteadyTime now) {
   const absl::Duration length =
       std::clamp(FromProto(response.delivery().ack_deadline()) -
                      FromProto(response.server_time()),
-                 absl::ZeroDuration(), kLeaseMax);
+                 kLeaseMin, kLeaseMax);
   const uint64_t number = next_delivery_++;
   Delivery delivery{
       .id = response.delivery().delivery_id(),

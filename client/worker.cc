@@ -165,8 +165,8 @@ class Worker::Impl {
   // The call on its way, to be cancelled.
   grpc::ClientContext* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
 
-  std::unique_ptr<v1::EnvelopeEventService::Stub>
-      stub_;  // of the settling thread
+  // Of the settling thread. Null: to be made, with a new connection.
+  std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
 
   StreamKeeper keeper_;
   std::vector<std::thread> handler_threads_;
@@ -264,9 +264,9 @@ absl::Status Worker::Impl::End(const absl::Status& status) {
   if (!refusal.ok()) return refusal;
   if (empty) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrFormat(
-      "not all was done within the stop_timeout of %s: %u handlers run, %s",
-      absl::FormatDuration(options_.stop_timeout), running_count,
-      "and what they and others return is left to its lease"));
+      "the stop_timeout of %s is over: %u handlers still run, and what is not "
+      "settled is left to its lease",
+      absl::FormatDuration(options_.stop_timeout), running_count));
 }
 
 void Worker::Impl::HandleEvents() {

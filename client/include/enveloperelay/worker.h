@@ -103,8 +103,9 @@ struct WorkerOptions {
   absl::Duration keepalive_timeout = absl::Seconds(20);
   int receive_bytes_max = 16 * 1024 * 1024;
 
-  // The callbacks below run on threads of the worker, one at a time and not
-  // within a handler. They may call Stop(). They must return soon.
+  // The callbacks below run one at a time, on the thread of Run() or one of the
+  // worker's own, never within a handler. They may call Stop(). While one runs,
+  // leases may not be extended: return soon.
 
   // Called when the stream has ended, or a call that settles has failed, and
   // will be tried again after `delay`, for logging. `status` says why; OK is a
@@ -177,8 +178,9 @@ class Worker {
       std::function<Handled(const v1::EnvelopeEvent& event, uint32_t attempt)>;
 
   explicit Worker(WorkerOptions options);
-  // Waits for handlers that Run() has given up on (see WorkerOptions::
-  // stop_timeout), so what they use must outlive the worker.
+  // Run() must not be under way. Waits for handlers that it has given up on
+  // (see WorkerOptions::stop_timeout), so what they use must outlive the
+  // worker.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

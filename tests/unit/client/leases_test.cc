@@ -76,6 +76,15 @@ TEST_F(LeasesTest, HoldsALeaseForItsTimeOnTheRelaysClock) {
   EXPECT_FALSE(leases_.Holds(delivery, start_ + seconds(30)));
 }
 
+TEST_F(LeasesTest, TakesALeaseForASecondAtLeast) {
+  v1::SubscribeResponse response = DeliveryOf("d1", 1, 1);
+  response.mutable_delivery()->clear_ack_deadline();
+
+  leases_.Add(response, start_);
+
+  EXPECT_EQ(leases_.NextDue(), start_ + milliseconds(500));
+}
+
 TEST_F(LeasesTest, SettlesAWholeDeliveryWithoutNamingItsEvents) {
   const uint64_t delivery = leases_.Add(DeliveryOf("d1", 1, 3), start_);
   for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
