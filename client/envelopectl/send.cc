@@ -95,7 +95,8 @@ class Sender {
 
 }  // namespace
 
-absl::Status Send(const SendCommand& command, const Console& console) {
+absl::Status Run(const SendCommand& command, const std::string& /*target*/,
+                 const Console& console) {
   std::string token;
   if (!command.token_file.empty()) {
     absl::StatusOr<std::string> read = ReadTokenFile(command.token_file);
