@@ -189,11 +189,11 @@ void Dispatcher::ExpireLease(Lease& lease, int64_t until) {
     Lease& here = *leases_.Find(number);
     const Dispatched event = Take(here, *Leases::FindHeld(here, sequence));
     if (!LastAttempt(event.attempts)) {
-      Wait(event, now, /*returned_by=*/0);
+      Wait(event, now);
     } else if (PutAside(event, "max_attempts", worker_id)) {
       Finish(event);
     } else {
-      Wait(event, now + absl::ToInt64Microseconds(settings_.max_backoff), 0);
+      Wait(event, now + absl::ToInt64Microseconds(settings_.max_backoff));
     }
   }
   if (Lease* rest = leases_.Find(number); rest != nullptr) {
@@ -286,15 +286,13 @@ void Dispatcher::Finish(const Dispatched& event) {
 }
 
 // The event, which is of its lane already, waits to be delivered again.
-void Dispatcher::Wait(const Dispatched& event, int64_t due_micros,
-                      uint64_t returned_by) {
+void Dispatcher::Wait(const Dispatched& event, int64_t due_micros) {
   if (event.sequence < earliest_ && !event.copied) {
     Lose(1);
     Finish(event);
     return;
   }
-  Waiting waiting{
-      .event = event, .due_micros = due_micros, .returned_by = returned_by};
+  Waiting waiting{.event = event, .due_micros = due_micros};
   waiting.event.again = true;
   RELAY_CHECK(waiting_.emplace(event.sequence, waiting).second);
   MarkWaiting(event.sequence);
@@ -344,13 +342,18 @@ Dispatcher::Waiting Dispatcher::EraseWaiting(
 
 bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
                           const std::string& worker_id) {
-  if (head_.dead_letters() >= env_.limits.dead_letters_max) return false;
+  const absl::StatusOr<internal::StoredDeadLetter> before =
+      letters_.Get(event.sequence);
+  if (!before.ok() && !absl::IsNotFound(before.status())) return false;
+  // A seek has brought it back: the new dead letter takes the old one's place.
+  const bool replaces = before.ok() && !before->replayed();
+  if (!replaces && head_.dead_letters() >= env_.limits.dead_letters_max) {
+    return false;
+  }
   internal::StoredDeadLetter stored;
   if (event.copied) {
-    absl::StatusOr<internal::StoredDeadLetter> copy =
-        letters_.Get(event.sequence);
-    if (!copy.ok()) return false;
-    stored = *std::move(copy);
+    if (!before.ok()) return false;
+    stored = *before;
   } else {
     const absl::StatusOr<ChunkSpan> span = env_.log.Get(event.sequence);
     if (!span.ok()) return false;
@@ -364,7 +367,7 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
   letter.set_worker_id(worker_id);
   *letter.mutable_dead_letter_time() = ToProto(env_.clock.Now());
   letters_.Put(event.sequence, std::move(stored));
-  head_.set_dead_letters(head_.dead_letters() + 1);
+  if (!replaces) head_.set_dead_letters(head_.dead_letters() + 1);
   head_changed_ = true;
   return true;
 }
@@ -487,7 +490,7 @@ std::vector<StateChange> Dispatcher::TakeChanges() {
       internal::StoredWaiting stored;
       stored.set_attempts(found->second.event.attempts);
       stored.set_due_micros(found->second.due_micros);
-      stored.set_returned_by(found->second.returned_by);
+      stored.set_returned_by(found->second.event.returned_by);
       stored.set_copied(found->second.event.copied);
       value = stored.SerializeAsString();
     }

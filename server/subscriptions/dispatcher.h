@@ -153,8 +153,8 @@ class Dispatcher {
   void TakeBack(uint64_t lease);
 
   // Moves the position and revokes all leases. Dead letters that were put back
-  // are dead letters again. `epoch` is random. Errors: kDataLoss, kUnavailable;
-  // then nothing has changed.
+  // are dead letters again; all of them stay. `epoch` is random. Errors:
+  // kDataLoss, kUnavailable; then nothing has changed.
   absl::Status Seek(const LogStart& start, uint64_t epoch);
 
   // Dead letters by sequence, or all; `max_count` 0: without limit.
@@ -163,7 +163,8 @@ class Dispatcher {
     uint64_t max_count = 0;
     bool dry_run = false;
   };
-  // Puts them back for delivery; says how many. Errors: kDataLoss,
+  // Puts them back for delivery; says how many. One whose event has been
+  // dispatched again, after a seek, is only removed. Errors: kDataLoss,
   // kUnavailable.
   absl::StatusOr<uint64_t> Replay(const LetterSpec& spec);
   absl::StatusOr<uint64_t> DeleteLetters(const LetterSpec& spec);
@@ -192,7 +193,6 @@ class Dispatcher {
   struct Waiting {
     Dispatched event;
     int64_t due_micros = 0;
-    uint64_t returned_by = 0;  // the lease that gave it back; 0: none did
   };
   // An event that is about to be leased.
   struct Pick {
@@ -232,7 +232,7 @@ class Dispatcher {
   // Where an event goes.
   Dispatched Take(Lease& lease, LeasedEvent& leased);
   void Finish(const Dispatched& event);
-  void Wait(const Dispatched& event, int64_t due_micros, uint64_t returned_by);
+  void Wait(const Dispatched& event, int64_t due_micros);
   void MakeReady(const Dispatched& event);
   void LaneChanged(Lane& lane);
   Waiting EraseWaiting(absl::btree_map<Sequence, Waiting>::iterator waiting);
@@ -246,6 +246,8 @@ class Dispatcher {
   absl::Status PickLanes(Picks& picks);
   absl::Status PickNew(Picks& picks);
   absl::StatusOr<LogRange> ReadNext(size_t events_max, size_t bytes_max);
+  bool HasRoom(const Picks& picks) const;
+  bool IsUnsettled(Sequence sequence) const;
   bool Wants(const Chunk& chunk, const RecordRef& ref) const;
   absl::StatusOr<ChunkSpan> ReadAgain(const Dispatched& event) const;
   struct LaneEvents {

@@ -46,7 +46,7 @@ std::optional<std::vector<Sequence>> FromRuns(std::span<const uint64_t> runs,
     const uint64_t gap = runs[i];
     const uint64_t count = runs[i + 1];
     if (count == 0 || count > events_max - sequences.size() ||
-        gap > UINT64_MAX - next - count) {
+        count > UINT64_MAX - next || gap > UINT64_MAX - next - count) {
       return std::nullopt;
     }
     next += gap;

@@ -26,7 +26,7 @@ std::string EncodeLease(const Lease& lease) {
     if (leased.gone) continue;
     const Dispatched& event = leased.event;
     sequences.push_back(event.sequence);
-    if (event.attempts == 1 && !event.copied &&
+    if (event.attempts == 1 && !event.copied && event.returned_by == 0 &&
         leased.deadline_micros == lease.deadline_micros) {
       continue;
     }
@@ -35,6 +35,7 @@ std::string EncodeLease(const Lease& lease) {
     exception.set_attempts(event.attempts);
     exception.set_deadline_micros(leased.deadline_micros);
     exception.set_copied(event.copied);
+    exception.set_returned_by(event.returned_by);
   }
   const std::vector<uint64_t> runs = ToRuns(sequences);
   stored.mutable_runs()->Add(runs.begin(), runs.end());
@@ -63,6 +64,7 @@ std::optional<Lease> DecodeLease(uint64_t number, std::string_view value) {
       const internal::LeaseException& exception = stored.exceptions(next++);
       leased.event.attempts = exception.attempts();
       leased.event.copied = exception.copied();
+      leased.event.returned_by = exception.returned_by();
       leased.deadline_micros = exception.deadline_micros();
     }
   }
@@ -90,12 +92,12 @@ Lease& Leases::Add(Lease lease) {
   return added;
 }
 
-Lease* Leases::Find(uint64_t number) {
+Lease* Leases::Find(uint64_t number) const {
   const auto found = leases_.find(number);
   return found == leases_.end() ? nullptr : found->second.get();
 }
 
-Lease* Leases::FindHolder(Sequence sequence) {
+Lease* Leases::FindHolder(Sequence sequence) const {
   const auto found = redelivered_.find(sequence.value);
   return found == redelivered_.end() ? nullptr : Find(found->second);
 }

@@ -30,6 +30,8 @@ struct Dispatched {
   Lane* lane = nullptr;  // null when envelopes have no order
   int64_t receive_micros = 0;
   uint32_t attempts = 0;  // deliveries so far
+  // The newest lease that gave it back by a settlement; 0: none did.
+  uint64_t returned_by = 0;
   // It is read from its copy among the dead letters.
   bool copied = false;
   // An earlier lease may still name it.
@@ -56,8 +58,9 @@ struct Lease {
 
 // Returns the lease as internal::StoredLease: what it holds.
 std::string EncodeLease(const Lease& lease);
-// Reads what EncodeLease wrote: an event knows its sequence, attempts, deadline
-// and whether it is copied. Nothing if it is something else.
+// Reads what EncodeLease wrote: an event knows its sequence, attempts,
+// deadline, whether it is copied and who gave it back. Nothing if it is
+// something else.
 std::optional<Lease> DecodeLease(uint64_t number, std::string_view value);
 
 // The leases of a subscription. For one thread at a time.
@@ -65,9 +68,9 @@ class Leases {
  public:
   // Takes in a lease with events, none of them gone.
   Lease& Add(Lease lease);
-  Lease* Find(uint64_t number);
+  Lease* Find(uint64_t number) const;
   // The lease that holds `sequence`, if the event was delivered before.
-  Lease* FindHolder(Sequence sequence);
+  Lease* FindHolder(Sequence sequence) const;
   // The event, if the lease holds it.
   static LeasedEvent* FindHeld(Lease& lease, Sequence sequence);
 
@@ -88,8 +91,8 @@ class Leases {
   // Events in leases.
   size_t events() const { return events_; }
   template <typename Function>
-  void ForEach(Function function) {
-    for (auto& [number, lease] : leases_) function(*lease);
+  void ForEach(Function function) const {
+    for (const auto& [number, lease] : leases_) function(*lease);
   }
   void Clear();
 

@@ -102,22 +102,22 @@ absl::Status Dispatcher::LoadLeases() {
 
 absl::Status Dispatcher::LoadWaiting() {
   std::vector<Waiting> loaded;
-  absl::Status status =
-      ReadEach(env_.store, StateKind::kWaiting, settings_.proto.name(),
-               [&loaded](uint64_t number, std::string_view value) {
-                 internal::StoredWaiting stored;
-                 if (!stored.ParseFromArray(value.data(),
-                                            static_cast<int>(value.size()))) {
-                   return false;
-                 }
-                 loaded.push_back({.event = {.sequence = Sequence{number},
-                                             .attempts = stored.attempts(),
-                                             .copied = stored.copied(),
-                                             .again = true},
-                                   .due_micros = stored.due_micros(),
-                                   .returned_by = stored.returned_by()});
-                 return true;
-               });
+  absl::Status status = ReadEach(
+      env_.store, StateKind::kWaiting, settings_.proto.name(),
+      [&loaded](uint64_t number, std::string_view value) {
+        internal::StoredWaiting stored;
+        if (!stored.ParseFromArray(value.data(),
+                                   static_cast<int>(value.size()))) {
+          return false;
+        }
+        loaded.push_back({.event = {.sequence = Sequence{number},
+                                    .attempts = stored.attempts(),
+                                    .returned_by = stored.returned_by(),
+                                    .copied = stored.copied(),
+                                    .again = true},
+                          .due_micros = stored.due_micros()});
+        return true;
+      });
   if (!status.ok()) return status;
   for (Waiting& waiting : loaded) {
     const auto origin = FindOrigin(waiting.event);

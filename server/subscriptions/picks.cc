@@ -135,7 +135,7 @@ absl::Status Dispatcher::PickWaiting(Picks& picks) {
 }
 
 absl::Status Dispatcher::PickLanes(Picks& picks) {
-  while (!lanes_.free().empty()) {
+  while (!lanes_.free().empty() && HasRoom(picks)) {
     Lane& lane = *lanes_.blocked().find(*lanes_.free().begin())->second;
     absl::StatusOr<LaneEvents> events =
         ReadLane(lane, lane.blocked_from, /*count_all=*/false);
@@ -161,6 +161,11 @@ absl::Status Dispatcher::PickLanes(Picks& picks) {
   return absl::OkStatus();
 }
 
+// Whether one more event may be dispatched.
+bool Dispatcher::HasRoom(const Picks& picks) const {
+  return unsettled() + picks.list.size() < env_.limits.unsettled_max;
+}
+
 absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
                                               size_t bytes_max) {
   const ReadLimits limits{.events_max = std::max(events_max, kReadEventsMin),
@@ -177,13 +182,25 @@ absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
   return range;
 }
 
+// Whether an event that the position has not passed, or that is blocked, is in
+// a worker's hands or waits: after a seek, a dead letter that was put back.
+bool Dispatcher::IsUnsettled(Sequence sequence) const {
+  return waiting_.contains(sequence) || leases_.FindHolder(sequence) != nullptr;
+}
+
 bool Dispatcher::Wants(const Chunk& chunk, const RecordRef& ref) const {
   return ref.receive_time_micros >= head_.begin_micros() &&
+         !IsUnsettled(ref.sequence) &&
          (settings_.filter->empty() ||
           settings_.filter->Matches(chunk.BasicEvent(ref)));
 }
 
 absl::Status Dispatcher::PickNew(Picks& picks) {
+  // Without an order nothing new joins a lane that is left from before: what is
+  // blocked in it, which reaches to the position, goes first.
+  if (!settings_.by_envelope && !lanes_.blocked().empty()) {
+    return absl::OkStatus();
+  }
   size_t scanned_bytes = 0;
   while (picks.room.events > 0 && env_.log.tail().end() > position()) {
     if (scanned_bytes >= LogReader::kScanBytesMax) {
@@ -226,10 +243,7 @@ bool Dispatcher::PickRecord(const std::shared_ptr<const Chunk>& chunk,
       return true;
     }
   }
-  if (unsettled() + picks.list.size() >= env_.limits.unsettled_max ||
-      !picks.Add(std::move(pick))) {
-    return false;
-  }
+  if (!HasRoom(picks) || !picks.Add(std::move(pick))) return false;
   if (settings_.by_envelope) {
     Lane& lane = lanes_.Get(envelope_id);
     Lanes::AddUnsettled(lane, ref.sequence);

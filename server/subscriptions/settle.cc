@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -66,29 +67,36 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
       return v1::SETTLEMENT_STATUS_OK;
     }
   }
-  if (const auto waiting = waiting_.find(sequence); waiting != waiting_.end()) {
-    const bool returned = waiting->second.returned_by == id.number;
-    const bool named = !settlement.sequences().empty();
-    // Said before, or not meant by "all that are not settled yet".
-    if (returned && (!named || action == v1::ACK_ACTION_RETRY ||
-                     action == v1::ACK_ACTION_RELEASE)) {
-      return v1::SETTLEMENT_STATUS_OK;
-    }
-    if (!done) return v1::SETTLEMENT_STATUS_LEASE_LOST;
+  const auto waiting = waiting_.find(sequence);
+  Lease* const holder = leases_.FindHolder(sequence);
+  if (waiting == waiting_.end() && holder == nullptr) {
+    // Settled already.
+    return done || action == v1::ACK_ACTION_DEAD_LETTER
+               ? v1::SETTLEMENT_STATUS_OK
+               : v1::SETTLEMENT_STATUS_LEASE_LOST;
+  }
+  const uint64_t returned_by =
+      holder != nullptr ? Leases::FindHeld(*holder, sequence)->event.returned_by
+                        : waiting->second.event.returned_by;
+  const bool named = !settlement.sequences().empty();
+  // Said before, or not meant by "all that are not settled yet".
+  if (returned_by == id.number && (!named || action == v1::ACK_ACTION_RETRY ||
+                                   action == v1::ACK_ACTION_RELEASE)) {
+    return v1::SETTLEMENT_STATUS_OK;
+  }
+  // Nor is it known to be meant if a later lease has given it back since: this
+  // one may have, too.
+  if (!done || (!named && id.number < returned_by)) {
+    return v1::SETTLEMENT_STATUS_LEASE_LOST;
+  }
+  if (holder != nullptr) {
+    Apply(*holder, *Leases::FindHeld(*holder, sequence), settlement);
+  } else {
     const Dispatched event = EraseWaiting(waiting).event;
     DropCopy(event);
     Finish(event);
-    return v1::SETTLEMENT_STATUS_LATE;
   }
-  if (Lease* holder = leases_.FindHolder(sequence); holder != nullptr) {
-    if (!done) return v1::SETTLEMENT_STATUS_LEASE_LOST;
-    Apply(*holder, *Leases::FindHeld(*holder, sequence), settlement);
-    return v1::SETTLEMENT_STATUS_LATE;
-  }
-  // Settled already.
-  return done || action == v1::ACK_ACTION_DEAD_LETTER
-             ? v1::SETTLEMENT_STATUS_OK
-             : v1::SETTLEMENT_STATUS_LEASE_LOST;
+  return v1::SETTLEMENT_STATUS_LATE;
 }
 
 void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
@@ -106,6 +114,7 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
   const uint64_t number = lease.number;
   const std::string worker_id = lease.worker_id;
   Dispatched event = Take(lease, leased);
+  event.returned_by = number;
   const int64_t put_off =
       now + absl::ToInt64Microseconds(settings_.max_backoff);
   switch (settlement.action()) {
@@ -115,7 +124,7 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
             settlement.has_delay()
                 ? FromProto(settlement.delay())
                 : Backoff(settings_, event.attempts, env_.random());
-        Wait(event, now + absl::ToInt64Microseconds(delay), number);
+        Wait(event, now + absl::ToInt64Microseconds(delay));
         return;
       }
       [[fallthrough]];
@@ -126,13 +135,13 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
                    worker_id)) {
         Finish(event);
       } else {
-        Wait(event, put_off, number);
+        Wait(event, put_off);
       }
       return;
     }
     case v1::ACK_ACTION_RELEASE:
       --event.attempts;
-      Wait(event, now, number);
+      Wait(event, now);
       return;
     default:
       DropCopy(event);
@@ -147,7 +156,7 @@ void Dispatcher::TakeBack(uint64_t number) {
     if (lease == nullptr) return;
     Dispatched event = Take(*lease, lease->events[lease->first]);
     --event.attempts;
-    Wait(event, NowMicros(), number);
+    Wait(event, NowMicros());
   }
 }
 
@@ -159,8 +168,20 @@ absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
   const absl::StatusOr<std::vector<Letter>> letters = FindLetters(spec);
   if (!letters.ok()) return letters.status();
   if (spec.dry_run) return letters->size();
+  absl::btree_set<Sequence> leased;
+  leases_.ForEach([&leased](const Lease& lease) {
+    for (const LeasedEvent& event : lease.events) {
+      if (!event.gone) leased.insert(event.event.sequence);
+    }
+  });
   uint64_t replayed = 0;
   for (const Letter& letter : *letters) {
+    if (leased.contains(letter.sequence) ||
+        waiting_.contains(letter.sequence)) {
+      letters_.Remove(letter.sequence);
+      ++replayed;
+      continue;
+    }
     if (unsettled() >= env_.limits.unsettled_max) break;
     internal::StoredDeadLetter stored = letter.stored;
     stored.set_replayed(true);
@@ -170,7 +191,7 @@ absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
                      .again = true};
     JoinLane(ReadCopy(stored), event);
     letters_.Put(letter.sequence, std::move(stored));
-    Wait(event, NowMicros(), /*returned_by=*/0);
+    Wait(event, NowMicros());
     ++replayed;
   }
   head_.set_dead_letters(head_.dead_letters() - replayed);

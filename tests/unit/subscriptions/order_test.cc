@@ -43,5 +43,63 @@ TEST_F(OrderTest, AnOlderEventThatIsReplayedNeedsNotWaitForARetry) {
   EXPECT_THAT(Take(worker).sequences, ElementsAre(1));
 }
 
+TEST_F(OrderTest, WhatIsBlockedIsDeliveredOnceWhenTheOrderIsGivenUp) {
+  Append({"a"});
+  const WorkerKey worker = Join("w", 1000, 1);
+  const Delivered first = Take(worker);
+  Append({"a", "a", "a"});
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  proto_.set_order(v1::DELIVERY_ORDER_NONE);
+  Update();
+  Append({"a"});
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(2));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(3));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(4));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(5));
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+}
+
+TEST_F(OrderTest, WhatIsNewDoesNotOvertakeWhatIsBlockedAndTooLarge) {
+  proto_.set_order(v1::DELIVERY_ORDER_BY_ENVELOPE);
+  const auto append = [this](const std::string& id, size_t size) {
+    RELAY_CHECK(
+        testing::AppendAndWait(
+            log_, testing::MakeEvent({.event_id = id,
+                                      .envelope_id = id.substr(0, 1),
+                                      .receive_time = clock_.Now(),
+                                      .payload = std::string(size, 'p')}))
+            .ok());
+  };
+  append("a1", 10);
+  append("b1", 10);
+  const WorkerKey worker = Join("w");
+  Take(worker);
+  append("a2", 10);
+  append("b2", size_t{1} << 20);
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  proto_.set_order(v1::DELIVERY_ORDER_NONE);
+  Update();
+  append("b3", 10);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(3));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(4));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(5));
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+}
+
+TEST_F(OrderTest, WhatWasBlockedIsDispatchedWithinTheLimit) {
+  limits_.unsettled_max = 2;
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  const Delivered first = Take(worker);
+  Append({"a", "a", "a"});
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  proto_.set_order(v1::DELIVERY_ORDER_NONE);
+  Update();
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(2));
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(first);
+  EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace enveloperelay
