@@ -293,7 +293,7 @@ TEST_F(GrpcServerTest, ARequestThatIsTooLargeIsRefused) {
   Start();
   v1::SubscribeRequest request;
   for (int i = 0; i < 1000; ++i) {
-    request.mutable_filter()->add_uids(std::string(1100, 'u'));
+    request.mutable_filter()->add_uids(std::string(4400, 'u'));
   }
   EXPECT_EQ(EventStream(channel_, request).End().error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
