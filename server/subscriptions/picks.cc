@@ -187,7 +187,8 @@ absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
 // a worker's hands or waits: after a seek, a dead letter that was put back.
 bool Dispatcher::IsUnsettled(Sequence sequence) const {
   return waiting_.contains(sequence) ||
-         std::ranges::binary_search(picked_, sequence) || leases_.FindHolder(sequence) != nullptr;
+         std::ranges::binary_search(picked_, sequence) ||
+         leases_.FindHolder(sequence) != nullptr;
 }
 
 bool Dispatcher::Wants(const Chunk& chunk, const RecordRef& ref) const {

@@ -138,6 +138,7 @@ void DispatcherModel::Wait(uint64_t sequence, int64_t due) {
     return;
   }
   event.leased = false;
+  event.again = true;
   event.due = due;
 }
 
@@ -169,8 +170,8 @@ void DispatcherModel::ExpireLeases(int64_t now) {
     if (event.attempts >= settings_.attempts_max) ++spent;
   }
   const bool ask = letters_.size() + spent > limits_.dead_letters_max;
-  const bool any_refused = ask && std::ranges::any_of(
-      expired, [this](uint64_t sequence) {
+  const bool any_refused =
+      ask && std::ranges::any_of(expired, [this](uint64_t sequence) {
         const Unsettled& event = unsettled_.at(sequence);
         return event.attempts >= settings_.attempts_max &&
                (event.copied || Retained(sequence)) && !has_letter_(sequence);
@@ -196,8 +197,8 @@ void DispatcherModel::ApplyRetention() {
   }
   uncertain_.erase(uncertain_.begin(), uncertain_.lower_bound(earliest_));
   std::erase_if(unsettled_, [this](const auto& entry) {
-    const bool lost = !entry.second.leased && !entry.second.copied &&
-                      entry.first < earliest_;
+    const bool lost =
+        !entry.second.leased && !entry.second.copied && entry.first < earliest_;
     if (lost) Lose(1);
     return lost;
   });
@@ -254,20 +255,21 @@ void DispatcherModel::Lease(const Handout& handout, int64_t now) {
   Expect(Micros(handout.delivery.ack_deadline()) == now + settings_.ack_micros,
          "the lease has another deadline");
   const auto& attempts = handout.delivery.attempts();
-  Expect(attempts.empty() ||
-             attempts.size() == static_cast<int>(events.size()),
+  Expect(attempts.empty() || attempts.size() == static_cast<int>(events.size()),
          "attempts of other events");
   const size_t before = unsettled_.size();
   for (size_t i = 0; i < events.size(); ++i) {
     LeaseOne(events[i].value, handout,
              attempts.empty() ? 1 : attempts[static_cast<int>(i)], now);
   }
-  Expect(unsettled_.size() == before ||
-             unsettled_.size() <= limits_.unsettled_max,
-         "more is unsettled than the limit allows");
+  Expect(
+      unsettled_.size() == before || unsettled_.size() <= limits_.unsettled_max,
+      "more is unsettled than the limit allows");
   if (lost_exact_) {
-    const uint64_t told = handout.gap.has_value() ? handout.gap->lost_events() : 0;
-    Expect(told == gap_lost_, absl::StrCat("a gap of ", told, ", not ", gap_lost_));
+    const uint64_t told =
+        handout.gap.has_value() ? handout.gap->lost_events() : 0;
+    Expect(told == gap_lost_,
+           absl::StrCat("a gap of ", told, ", not ", gap_lost_));
   }
   gap_lost_ = 0;
 }
@@ -292,10 +294,12 @@ void DispatcherModel::LeaseOne(uint64_t sequence, const Handout& handout,
   }
   Expect(event.copied || Retained(sequence), name + " is not retained");
   Expect(Deliverable(sequence), name + " is delivered out of order");
-  if (is_blocked) {
-    Expect(!BlockedBefore(sequence), name + " is not the first of its lane");
+  // One that was put back, after a seek, goes before what is blocked.
+  if (known == unsettled_.end()) {
+    Expect(!is_blocked || !BlockedBefore(sequence),
+           name + " is not the first of its lane");
+    ForgetBlocked(sequence);
   }
-  if (known == unsettled_.end()) ForgetBlocked(sequence);
   Expect(attempts == event.attempts + 1,
          absl::StrCat(name, " has attempt ", attempts, ", not ",
                       event.attempts + 1));
@@ -340,10 +344,10 @@ void DispatcherModel::PassTo(uint64_t position) {
           return log_->At(sequence).envelope == envelope;
         });
     if (Wanted(next)) {
-      Expect(settings_.by_envelope &&
-                 (Held(envelope) || blocked_.contains(envelope) ||
-                  is_uncertain),
-             absl::StrCat("event ", next, " is passed over"));
+      Expect(
+          settings_.by_envelope &&
+              (Held(envelope) || blocked_.contains(envelope) || is_uncertain),
+          absl::StrCat("event ", next, " is passed over"));
       blocked_[envelope].insert(next);
     } else if (blocked_.contains(envelope)) {
       blocked_[envelope].insert(next);
@@ -382,9 +386,8 @@ void DispatcherModel::DropUnwanted(bool certain) {
   for (auto it = blocked_.begin(); it != blocked_.end();) {
     const bool drop =
         !Held(it->first) &&
-        std::ranges::none_of(it->second, [this](uint64_t sequence) {
-          return Wanted(sequence);
-        });
+        std::ranges::none_of(
+            it->second, [this](uint64_t sequence) { return Wanted(sequence); });
     if (drop && !certain) {
       uncertain_.insert(it->second.begin(), it->second.end());
       lost_exact_ = false;
@@ -421,9 +424,12 @@ v1::SettlementStatus DispatcherModel::SettleOne(
   }
   const v1::AckAction action = settlement.action();
   const auto found = unsettled_.find(sequence);
-  if (found == unsettled_.end()) {
-    return action == v1::ACK_ACTION_DONE ||
-                   action == v1::ACK_ACTION_DEAD_LETTER
+  const bool is_meant =
+      found != unsettled_.end() &&
+      (found->second.again || found->second.lease == id.number);
+  // What this lease had was settled, if only before the position went back.
+  if (!is_meant) {
+    return action == v1::ACK_ACTION_DONE || action == v1::ACK_ACTION_DEAD_LETTER
                ? v1::SETTLEMENT_STATUS_OK
                : v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
@@ -454,13 +460,12 @@ void DispatcherModel::Apply(uint64_t sequence, const v1::Settlement& settlement,
       return;
     case v1::ACK_ACTION_EXTEND:
       event.deadline =
-          now + (settlement.has_delay()
-                     ? std::clamp<int64_t>(Micros(settlement.delay()),
-                                           absl::ToInt64Microseconds(
-                                               kAckDeadlineMin),
-                                           absl::ToInt64Microseconds(
-                                               kAckDeadlineMax))
-                     : settings_.ack_micros);
+          now +
+          (settlement.has_delay()
+               ? std::clamp<int64_t>(Micros(settlement.delay()),
+                                     absl::ToInt64Microseconds(kAckDeadlineMin),
+                                     absl::ToInt64Microseconds(kAckDeadlineMax))
+               : settings_.ack_micros);
       return;
     case v1::ACK_ACTION_RELEASE:
       event.returned_by = event.lease;
@@ -516,8 +521,8 @@ uint64_t DispatcherModel::Replay(const std::set<uint64_t>& letters,
   for (const uint64_t sequence : letters) {
     if (!letters_.contains(sequence)) continue;
     const auto blocked = blocked_.find(log_->At(sequence).envelope);
-    if (sequence > position_ || (blocked != blocked_.end() &&
-                                 blocked->second.contains(sequence))) {
+    if (sequence > position_ ||
+        (blocked != blocked_.end() && blocked->second.contains(sequence))) {
       lost_exact_ = false;
     }
     if (!unsettled_.contains(sequence)) {
@@ -525,6 +530,7 @@ uint64_t DispatcherModel::Replay(const std::set<uint64_t>& letters,
       Unsettled event;
       event.due = now;
       event.copied = true;
+      event.again = true;
       unsettled_[sequence] = event;
     }
     letters_.erase(sequence);
@@ -547,6 +553,7 @@ void DispatcherModel::Load() {
   });
   for (auto& [sequence, event] : unsettled_) {
     event.worker = 0;
+    event.again = true;
     event.apart = false;
   }
 }
@@ -581,10 +588,10 @@ void DispatcherModel::CheckCounters(const SubscriptionCounters& counters,
   }
   Expect(oldest <= position_ || Wanted(oldest) || unsettled_.contains(oldest),
          "the position stands before what is not wanted");
-  check(static_cast<uint64_t>(
-            absl::ToUnixMicros(counters.oldest_unsettled_time)),
-        static_cast<uint64_t>(log_->At(oldest).receive_micros),
-        "oldest_unsettled_time");
+  check(
+      static_cast<uint64_t>(absl::ToUnixMicros(counters.oldest_unsettled_time)),
+      static_cast<uint64_t>(log_->At(oldest).receive_micros),
+      "oldest_unsettled_time");
 }
 
 void DispatcherModel::CheckWorkers(const std::vector<v1::Worker>& workers) {

@@ -55,6 +55,8 @@ class DispatcherModel {
     uint32_t attempts = 0;
     uint64_t returned_by = 0;
     bool copied = false;
+    // It is not its first delivery, so an earlier lease may name it.
+    bool again = false;
     // When the order came into force it was retained no longer: it holds up
     // nothing.
     bool apart = false;
@@ -69,8 +71,7 @@ class DispatcherModel {
   // `log` outlives it. `has_letter` says whether the dispatcher has a dead
   // letter: asked only when the limit decides which of several becomes one.
   DispatcherModel(const ModelLog& log, SubscriptionLimits limits,
-                  Settings settings,
-                  std::function<bool(uint64_t)> has_letter);
+                  Settings settings, std::function<bool(uint64_t)> has_letter);
 
   // What was found wrong first; empty: nothing.
   const std::string& wrong() const { return wrong_; }
@@ -94,8 +95,7 @@ class DispatcherModel {
   // The position that was reached, though nothing else has happened.
   void SetPosition(uint64_t position) { position_ = position; }
 
-  void CheckCounters(const SubscriptionCounters& counters,
-                     bool after_dispatch);
+  void CheckCounters(const SubscriptionCounters& counters, bool after_dispatch);
   void CheckWorkers(const std::vector<v1::Worker>& workers);
   // How many keys are stored, when all is durable.
   void CheckKeys(size_t subscription_keys, size_t letter_keys);

@@ -286,8 +286,8 @@ class Simulation {
         v1::ACK_ACTION_RELEASE, v1::ACK_ACTION_EXTEND};
     v1::Settlement settlement;
     // Late ones now and then.
-    const size_t recent = Chance(80) ? std::min<size_t>(seen_.size(), 6)
-                                     : seen_.size();
+    const size_t recent =
+        Chance(80) ? std::min<size_t>(seen_.size(), 6) : seen_.size();
     const Seen& seen = seen_[seen_.size() - 1 - Below(recent)];
     settlement.set_delivery_id(Chance(1) ? "none such" : seen.id);
     settlement.set_action(kActions.at(Below(kActions.size())));
@@ -494,8 +494,8 @@ class Simulation {
   }
   void DrainLetters() {
     const absl::StatusOr<uint64_t> count = dispatcher_->Replay({});
-    Expect(count.ok() && *count == model_->Replay(std::set(model_->letters()),
-                                                  Now()),
+    Expect(count.ok() &&
+               *count == model_->Replay(std::set(model_->letters()), Now()),
            "another count of dead letters");
   }
 
@@ -522,7 +522,7 @@ class Simulation {
 
 void Live(const Life& life) {
   const uint64_t seed = testing::Seed();
-  const int lives = testing::Soak() ? 500 : 10;
+  const int lives = testing::Soak() ? 1000 : 30;
   constexpr int kSteps = 5000;
   uint64_t deliveries = 0;
   for (int i = 0; i < lives; ++i) {
