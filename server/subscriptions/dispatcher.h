@@ -312,6 +312,8 @@ class Dispatcher {
   absl::btree_set<std::pair<int64_t, Sequence>> due_;
   // Those that can be leased now.
   absl::btree_set<Sequence> ready_;
+  // Taken out of waiting_ for the lease that is being made, in order.
+  std::vector<Sequence> picked_;
   DeadLetters letters_;
 
   std::map<WorkerKey, Worker> workers_;

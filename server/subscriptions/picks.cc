@@ -129,6 +129,7 @@ absl::Status Dispatcher::PickWaiting(Picks& picks) {
       return absl::OkStatus();
     }
     EraseWaiting(waiting);
+    picked_.push_back(event.sequence);
     if (event.lane != nullptr) ++event.lane->leased;
   }
   return absl::OkStatus();
@@ -185,7 +186,9 @@ absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
 // Whether an event that the position has not passed, or that is blocked, is in
 // a worker's hands or waits: after a seek, a dead letter that was put back.
 bool Dispatcher::IsUnsettled(Sequence sequence) const {
-  return waiting_.contains(sequence) || leases_.FindHolder(sequence) != nullptr;
+  return waiting_.contains(sequence) ||
+         std::ranges::binary_search(picked_, sequence) ||
+         leases_.FindHolder(sequence) != nullptr;
 }
 
 bool Dispatcher::Wants(const Chunk& chunk, const RecordRef& ref) const {
@@ -360,6 +363,7 @@ Handout Dispatcher::MakeHandout(WorkerKey key, Worker& worker,
   worker.outstanding += picks.size();
   MarkLease(handout.lease);
   leases_.Add(std::move(lease));
+  picked_.clear();
   return handout;
 }
 
