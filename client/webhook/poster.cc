@@ -12,10 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "boost/asio/io_context.hpp"
-#include "boost/asio/steady_timer.hpp"
 #include "boost/json/parse.hpp"
 #include "boost/json/value.hpp"
 #include "boost/system/error_code.hpp"
@@ -116,14 +113,6 @@ absl::StatusOr<StoredWebhook> WebhookPoster::Post(std::string_view body) {
   const absl::StatusOr<HttpAnswer> answer = poster_.Post(body, fields);
   if (!answer.ok()) return answer.status();
   return ReadAnswer(*answer);
-}
-
-void WebhookPoster::WaitUntil(absl::Time time) {
-  boost::asio::io_context io;
-  boost::asio::steady_timer timer(
-      io, absl::ToChronoNanoseconds(time - absl::Now()));
-  timer.async_wait([](error_code) {});
-  io.run();
 }
 
 }  // namespace enveloperelay::client

@@ -42,9 +42,6 @@ class WebhookPoster {
   // 200, with status, reason and detail in the message.
   absl::StatusOr<StoredWebhook> Post(std::string_view body);
 
-  // Returns at `time`.
-  void WaitUntil(absl::Time time);
-
  private:
   const std::string token_;
   HttpPoster poster_;
