@@ -46,7 +46,7 @@ class Leases {
  public:
   // Settlements and bytes of one call.
   static constexpr int kBatchSettlementsMax = 1000;
-  static constexpr size_t kBatchBytesMax = 1000 * 1000;
+  static constexpr size_t kBatchBytesMax = 1'000'000;
   // Longest reason that the relay takes, in bytes.
   static constexpr size_t kReasonBytesMax = 1024;
   // A DONE is still told so long after its lease has ended: it counts as long
@@ -126,8 +126,8 @@ class Leases {
   void Tidy(Deliveries::iterator it);
   void ExtendAt(Deliveries::iterator it, SteadyTime time);
   bool AddResults(Deliveries::iterator it, Batch& batch);
-  bool AddAll(Deliveries::iterator it, v1::AckAction action,
-              std::vector<uint64_t>& sequences, Batch& batch);
+  static bool AddAll(Deliveries::iterator it, v1::AckAction action,
+                     std::vector<uint64_t>& sequences, Batch& batch);
   static bool Append(Deliveries::iterator it, v1::Settlement settlement,
                      std::vector<uint64_t> sequences, Batch& batch);
   void TellAgain(Deliveries::iterator it, const v1::Settlement& settlement,
