@@ -1,15 +1,12 @@
 #include "tests/load/settle_load.h"
 
 #include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
-#include <grpcpp/support/status.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -26,10 +22,10 @@
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
-#include "server/base/mutex.h"
 #include "tests/load/delivery.h"
 #include "tests/load/http2_stream.h"
 #include "tests/load/machine.h"
+#include "tests/load/settling.h"
 
 namespace enveloperelay::load {
 namespace {
@@ -38,51 +34,8 @@ namespace {
 // of the relay's disk for each.
 constexpr uint32_t kBatchesMax = 16;
 
-// How far all workers have come. Thread-safe.
-class Progress {
- public:
-  explicit Progress(uint64_t events) : left_(events) {}
-
-  // A settlement is on its way.
-  void Enter() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    ++in_flight_;
-  }
-  // It is answered.
-  void Leave(const absl::Status& status, uint64_t events)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    if (status.ok()) left_ -= std::min(left_, events);
-    if (status_.ok()) status_ = status;
-    if (left_ == 0 || !status.ok()) end_ = absl::Now();
-    if (--in_flight_ == 0) changed_.NotifyAll();
-  }
-  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    if (status_.ok()) status_ = status;
-  }
-
-  // All is settled, or something failed.
-  bool over() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    return left_ == 0 || !status_.ok();
-  }
-  // Waits for what is on its way; says when the last event was settled.
-  absl::StatusOr<absl::Time> Wait() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    while (in_flight_ > 0) changed_.Wait(mutex_);
-    if (!status_.ok()) return status_;
-    return end_;
-  }
-
- private:
-  mutable Mutex mutex_;
-  CondVar changed_;
-  uint64_t left_ ABSL_GUARDED_BY(mutex_);
-  size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  absl::Time end_ ABSL_GUARDED_BY(mutex_);
-};
+// How long a last answer may take.
+constexpr absl::Duration kPatience = absl::Seconds(30);
 
 // Each worker has connections of its own, as if it stood on another machine.
 std::shared_ptr<grpc::Channel> Connect(uint16_t port) {
@@ -93,43 +46,21 @@ std::shared_ptr<grpc::Channel> Connect(uint16_t port) {
                                    arguments);
 }
 
-// One settlement, until it is answered.
-struct Settling {
-  grpc::ClientContext context;
-  v1::AcknowledgeRequest request;
-  v1::AcknowledgeResponse response;
-  uint64_t events = 0;
-};
-
-absl::Status Check(const grpc::Status& called,
-                   const v1::AcknowledgeResponse& response) {
-  if (!called.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("Acknowledge: ", called.error_message()));
-  }
-  if (response.statuses_size() == 1 &&
-      response.statuses(0) == v1::SETTLEMENT_STATUS_OK) {
-    return absl::OkStatus();
-  }
-  return absl::AbortedError(
-      absl::StrCat("a settlement went wrong: ", response.ShortDebugString()));
-}
-
 // For one thread.
 class Worker {
  public:
-  // `options` and `progress` outlive what it has on its way.
-  Worker(const SettleOptions& options, Progress& progress)
+  // `options` outlive it.
+  Worker(const SettleOptions& options, std::shared_ptr<Progress> progress)
       : options_(options),
-        progress_(progress),
+        progress_(std::move(progress)),
         stub_(v1::EnvelopeEventService::NewStub(Connect(options.port))) {}
 
   // Returns when all workers are done.
   void Run() {
     const absl::Status status = Read();
-    if (!progress_.over()) {
-      progress_.Fail(status.ok() ? absl::UnavailableError("the stream ended")
-                                 : status);
+    if (!progress_->over()) {
+      progress_->Fail(status.ok() ? absl::UnavailableError("the stream ended")
+                                  : status);
     }
   }
 
@@ -158,7 +89,7 @@ class Worker {
     response_.clear();
     if (!delivery.ok()) return delivery.status();
     if (delivery->again) return absl::DataLossError("an event came again");
-    if (progress_.over()) return absl::CancelledError("all is settled");
+    if (progress_->over()) return absl::CancelledError("all is settled");
     if (!delivery->id.empty()) Settle(*std::move(delivery));
     return absl::OkStatus();
   }
@@ -166,22 +97,12 @@ class Worker {
   void Settle(Delivery delivery) {
     sequences_.insert(sequences_.end(), delivery.sequences.begin(),
                       delivery.sequences.end());
-    const auto settling = std::make_shared<Settling>();
-    settling->events = delivery.sequences.size();
-    settling->request.set_subscription(options_.subscription);
-    v1::Settlement& settlement = *settling->request.add_settlements();
-    settlement.set_delivery_id(std::move(delivery.id));
-    settlement.set_action(v1::ACK_ACTION_DONE);
-    progress_.Enter();
-    stub_->async()->Acknowledge(
-        &settling->context, &settling->request, &settling->response,
-        [settling, &progress = progress_](const grpc::Status& called) {
-          progress.Leave(Check(called, settling->response), settling->events);
-        });
+    SettleDone(*stub_, options_.subscription, std::move(delivery.id),
+               delivery.sequences.size(), progress_);
   }
 
   const SettleOptions& options_;
-  Progress& progress_;
+  const std::shared_ptr<Progress> progress_;
   const std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
   std::string response_;
   std::vector<uint64_t> sequences_;
@@ -211,7 +132,7 @@ absl::Status CheckSequences(const std::vector<std::unique_ptr<Worker>>& workers,
 }  // namespace
 
 absl::StatusOr<SettleResult> SettleAll(const SettleOptions& options) {
-  Progress progress(options.events);
+  const auto progress = std::make_shared<Progress>(options.events);
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < options.workers; ++i) {
     workers.push_back(std::make_unique<Worker>(options, progress));
@@ -224,7 +145,7 @@ absl::StatusOr<SettleResult> SettleAll(const SettleOptions& options) {
     threads.emplace_back([&worker] { worker->Run(); });
   }
   for (std::thread& thread : threads) thread.join();
-  const absl::StatusOr<absl::Time> end = progress.Wait();
+  const absl::StatusOr<absl::Time> end = progress->Wait(kPatience);
   if (!end.ok()) return end.status();
   const absl::Status checked = CheckSequences(workers, options.events);
   if (!checked.ok()) return checked;
