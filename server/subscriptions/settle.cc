@@ -94,6 +94,12 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
 
 void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
                        const v1::Settlement& settlement) {
+  if (settlement.action() == v1::ACK_ACTION_DONE) {  // as a rule
+    const Dispatched event = Take(lease, leased);
+    DropCopy(event);
+    Finish(event);
+    return;
+  }
   const int64_t now = NowMicros();
   if (settlement.action() == v1::ACK_ACTION_EXTEND) {
     const absl::Duration delay =
@@ -132,13 +138,9 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
       }
       return;
     }
-    case v1::ACK_ACTION_RELEASE:
+    default:  // RELEASE
       --event.attempts;
       Wait(event, now);
-      return;
-    default:
-      DropCopy(event);
-      Finish(event);
       return;
   }
 }
