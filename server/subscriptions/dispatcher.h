@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -145,10 +144,8 @@ class Dispatcher {
   // When Dispatch() has something to do next, whatever else happens.
   absl::Time NextDue() const;
 
-  // Applies settlements, in order. They are valid, but what they name may be
-  // gone. One status for each.
-  std::vector<v1::SettlementStatus> Settle(
-      std::span<const v1::Settlement> settlements);
+  // Applies a settlement. It is valid, but what it names may be gone.
+  v1::SettlementStatus Settle(const v1::Settlement& settlement);
   // The handout of this lease was not sent: as RELEASE of all of it.
   void TakeBack(uint64_t lease);
 

@@ -16,11 +16,6 @@ absl::string_view ToAbsl(std::string_view text) {
 
 }  // namespace
 
-Lane* Lanes::Find(std::string_view envelope_id) {
-  const auto found = lanes_.find(ToAbsl(envelope_id));
-  return found == lanes_.end() ? nullptr : &found->second;
-}
-
 Lane& Lanes::Get(std::string_view envelope_id) {
   const auto [found, added] = lanes_.try_emplace(ToAbsl(envelope_id));
   if (added) found->second.envelope_id = &found->first;
@@ -28,7 +23,7 @@ Lane& Lanes::Get(std::string_view envelope_id) {
 }
 
 void Lanes::DropIfEmpty(Lane& lane) {
-  if (!lane.unsettled.empty() || lane.blocked > 0) return;
+  if (!IsEmpty(lane)) return;
   lanes_.erase(lanes_.find(*lane.envelope_id));
 }
 

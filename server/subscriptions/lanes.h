@@ -32,10 +32,11 @@ struct Lane {
 // The lanes of a subscription. For one thread at a time.
 class Lanes {
  public:
-  // Finds the envelope's lane; null: it has none.
-  Lane* Find(std::string_view envelope_id);
-  // Finds or makes it.
+  // Finds the envelope's lane, or makes an empty one.
   Lane& Get(std::string_view envelope_id);
+  static bool IsEmpty(const Lane& lane) {
+    return lane.unsettled.empty() && lane.blocked == 0;
+  }
   // Lets go of the lane if nothing is in it.
   void DropIfEmpty(Lane& lane);
 

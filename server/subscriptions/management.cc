@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -416,12 +415,9 @@ void Management::Handle(const v1::AcknowledgeRequest& request,
   if (!checked.ok()) return std::move(done)(checked);
   (*found)->Act<v1::AcknowledgeResponse>(
       [&](Dispatcher& dispatcher) -> absl::StatusOr<v1::AcknowledgeResponse> {
-        const std::vector<v1::Settlement> settlements(
-            request.settlements().begin(), request.settlements().end());
         v1::AcknowledgeResponse response;
-        for (const v1::SettlementStatus status :
-             dispatcher.Settle(settlements)) {
-          response.add_statuses(status);
+        for (const v1::Settlement& settlement : request.settlements()) {
+          response.add_statuses(dispatcher.Settle(settlement));
         }
         return response;
       },

@@ -237,21 +237,23 @@ bool Dispatcher::PickRecord(const std::shared_ptr<const Chunk>& chunk,
                       .receive_micros = ref.receive_time_micros},
             .chunk = chunk,
             .index = index};
-  std::string_view envelope_id;
+  Lane* lane = nullptr;
   if (settings_.by_envelope) {
-    envelope_id = EnvelopeIdOf(chunk->BasicEvent(ref));
-    if (Lane* lane = lanes_.Find(envelope_id); lane != nullptr) {
+    lane = &lanes_.Get(EnvelopeIdOf(chunk->BasicEvent(ref)));
+    if (!Lanes::IsEmpty(*lane)) {
       lanes_.Block(*lane, ref.sequence, ref.receive_time_micros);
       MarkBlocked(lane->blocked_from);
       return true;
     }
+    pick.event.lane = lane;
   }
-  if (!HasRoom(picks) || !picks.Add(std::move(pick))) return false;
-  if (settings_.by_envelope) {
-    Lane& lane = lanes_.Get(envelope_id);
-    Lanes::AddUnsettled(lane, ref.sequence);
-    ++lane.leased;
-    picks.list.back().event.lane = &lane;
+  if (!HasRoom(picks) || !picks.Add(std::move(pick))) {
+    if (lane != nullptr) lanes_.DropIfEmpty(*lane);
+    return false;
+  }
+  if (lane != nullptr) {
+    Lanes::AddUnsettled(*lane, ref.sequence);
+    ++lane->leased;
   }
   return true;
 }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -28,30 +27,24 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 
 }  // namespace
 
-std::vector<v1::SettlementStatus> Dispatcher::Settle(
-    std::span<const v1::Settlement> settlements) {
+v1::SettlementStatus Dispatcher::Settle(const v1::Settlement& settlement) {
   ExpireLeases(NowMicros());
-  std::vector<v1::SettlementStatus> statuses;
-  statuses.reserve(settlements.size());
-  for (const v1::Settlement& settlement : settlements) {
-    v1::SettlementStatus status = v1::SETTLEMENT_STATUS_LEASE_LOST;
-    const std::optional<LeaseId> id = DecodeLeaseId(settlement.delivery_id());
-    if (id.has_value() && id->epoch == head_.epoch()) {
-      status = v1::SETTLEMENT_STATUS_OK;
-      // Of several events the worst counts: OK, LATE, LEASE_LOST.
-      const auto settle = [&](Sequence sequence) {
-        status = std::max(status, SettleOne(*id, sequence, settlement));
-      };
-      for (const uint64_t sequence : settlement.sequences()) {
-        settle(Sequence{sequence});
-      }
-      if (settlement.sequences().empty()) {
-        for (const Sequence sequence : id->events) settle(sequence);
-      }
-    }
-    statuses.push_back(status);
+  const std::optional<LeaseId> id = DecodeLeaseId(settlement.delivery_id());
+  if (!id.has_value() || id->epoch != head_.epoch()) {
+    return v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
-  return statuses;
+  v1::SettlementStatus status = v1::SETTLEMENT_STATUS_OK;
+  // Of several events the worst counts: OK, LATE, LEASE_LOST.
+  const auto settle = [&](Sequence sequence) {
+    status = std::max(status, SettleOne(*id, sequence, settlement));
+  };
+  for (const uint64_t sequence : settlement.sequences()) {
+    settle(Sequence{sequence});
+  }
+  if (settlement.sequences().empty()) {
+    for (const Sequence sequence : id->events) settle(sequence);
+  }
+  return status;
 }
 
 v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
@@ -101,6 +94,12 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
 
 void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
                        const v1::Settlement& settlement) {
+  if (settlement.action() == v1::ACK_ACTION_DONE) {  // as a rule
+    const Dispatched event = Take(lease, leased);
+    DropCopy(event);
+    Finish(event);
+    return;
+  }
   const int64_t now = NowMicros();
   if (settlement.action() == v1::ACK_ACTION_EXTEND) {
     const absl::Duration delay =
@@ -139,13 +138,9 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
       }
       return;
     }
-    case v1::ACK_ACTION_RELEASE:
+    default:  // RELEASE
       --event.attempts;
       Wait(event, now);
-      return;
-    default:
-      DropCopy(event);
-      Finish(event);
       return;
   }
 }

@@ -57,6 +57,11 @@ absl::StatusOr<Figure> BenchPost(const BenchOptions& options, Relay& relay);
 // Checks that each stream brings every event once.
 absl::StatusOr<Figure> BenchStream(const BenchOptions& options, Relay& relay);
 
+// Events/s that workers of a durable subscription settle, beside a plain stream
+// of the same log. Fills the log up first. Checks that each event is delivered
+// once and settled.
+absl::StatusOr<Figure> BenchSettle(const BenchOptions& options, Relay& relay);
+
 // Posts `count` webhooks to a running relay and checks its log as BenchPost.
 absl::Status Fill(const BenchOptions& options,
                   const testing::RelayProcess& relay, uint64_t count);

@@ -52,8 +52,8 @@ void Declare(CLI::App& app, Arguments& arguments) {
                  "Threads of the bare HTTP server")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--only", arguments.only, "Measure just one of the two")
-      ->check(CLI::IsMember({"post", "stream"}));
+  app.add_option("--only", arguments.only, "Measure just one figure")
+      ->check(CLI::IsMember({"post", "stream", "settle"}));
   app.add_option("--relay", arguments.bench.relay,
                  "The relay's program [the one built with this]")
       ->check(CLI::ExistingFile);
@@ -66,7 +66,8 @@ absl::StatusOr<std::vector<Figure>> MeasureAll(const Arguments& arguments) {
   if (!relay.ok()) return relay.status();
   std::vector<Figure> figures;
   for (const auto& [name, bench] :
-       {std::pair("post", &BenchPost), std::pair("stream", &BenchStream)}) {
+       {std::pair("post", &BenchPost), std::pair("stream", &BenchStream),
+        std::pair("settle", &BenchSettle)}) {
     if (!arguments.only.empty() && arguments.only != name) continue;
     absl::StatusOr<Figure> figure = bench(arguments.bench, **relay);
     if (!figure.ok()) return figure.status();

@@ -58,7 +58,7 @@ double Micros(absl::Duration duration) {
 
 std::string SampleLine(std::string_view who, const Sample& sample) {
   std::string line = absl::StrFormat(
-      "    %-5s %9.0f /s   processor µs each: server %5.2f, client %5.2f",
+      "    %-12s %9.0f /s   processor µs each: server %5.2f, client %5.2f",
       std::string(who), sample.per_second, Micros(sample.server_cpu),
       Micros(sample.client_cpu));
   if (sample.median_latency > absl::ZeroDuration()) {
@@ -75,7 +75,7 @@ std::string FigureText(const Figure& figure) {
   for (size_t i = 0; i < ratios.size(); ++i) {
     absl::StrAppendFormat(&text, "  round %d: %.2f\n", i + 1, ratios[i]);
     text += SampleLine("relay", figure.relay[i]);
-    text += SampleLine("bare", figure.bare[i]);
+    text += SampleLine(figure.baseline, figure.bare[i]);
   }
   const Spread ratio = SpreadOf(ratios);
   absl::StrAppendFormat(&text,

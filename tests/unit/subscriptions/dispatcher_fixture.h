@@ -158,10 +158,9 @@ class DispatcherTest : public ::testing::Test {
     settlement.set_action(action);
     settlement.mutable_sequences()->Add(sequences.begin(), sequences.end());
     if (delay.has_value()) *settlement.mutable_delay() = ToProto(*delay);
-    const auto statuses = dispatcher().Settle({&settlement, 1});
-    RELAY_CHECK(statuses.size() == 1);
+    const v1::SettlementStatus status = dispatcher().Settle(settlement);
     Commit();
-    return statuses.front();
+    return status;
   }
   v1::SettlementStatus Done(const Delivered& delivered,
                             const std::vector<uint64_t>& sequences = {}) {
