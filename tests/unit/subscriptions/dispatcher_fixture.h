@@ -75,6 +75,17 @@ class DispatcherTest : public ::testing::Test {
     RELAY_CHECK(loaded.ok());
     dispatcher_ = *std::move(loaded);
   }
+  absl::Status TryLoad() {
+    return Dispatcher::Load(environment(), Checked(proto_)).status();
+  }
+  // Sets a key of the store, or removes it.
+  void Put(std::string key, std::optional<std::string> value) {
+    store_.Write({{.table = StateTable::kSubscriptions,
+                   .key = std::move(key),
+                   .value = std::move(value),
+                   .range_end = {}}},
+                 [](const absl::Status& status) { RELAY_CHECK(status.ok()); });
+  }
   // Makes durable what has changed.
   void Commit() {
     store_.Write(dispatcher().TakeChanges(),

@@ -2,15 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
+#include "server/base/check.h"
 #include "server/log/sequence.h"
 #include "server/subscriptions/dispatcher.h"
 #include "server/subscriptions/leases.h"
+#include "tests/support/append.h"
 #include "tests/unit/subscriptions/dispatcher_fixture.h"
 
 namespace enveloperelay {
@@ -97,6 +101,113 @@ TEST_F(OrderTest, WhatWasBlockedIsDispatchedWithinTheLimit) {
   Update();
   EXPECT_THAT(Take(worker).sequences, ElementsAre(2));
   EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(first);
+  EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(3));
+}
+
+TEST_F(OrderTest, LaterEventsWaitThroughARetryAndNoOthers) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_RETRY, {}, absl::Seconds(5));
+  Append({"a", "b"});
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(3));
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(1));
+}
+
+TEST_F(OrderTest, DeadLetteringAnEventLetsLaterOnesPass) {
+  Append({"a", "a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(2));
+}
+
+TEST_F(OrderTest, AReleasedEventGoesBeforeLaterOnes) {
+  Append({"a", "a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_RELEASE);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(1));
+}
+
+TEST_F(OrderTest, AReplayedEventGoesBeforeWhatIsBlocked) {
+  Append({"a", "a", "a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER);
+  const Delivered second = Take(worker);
+  EXPECT_THAT(second.sequences, ElementsAre(2));
+  EXPECT_EQ(Replay(), 1);
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(second);
+  const std::vector<Delivered> replayed = Dispatch();
+  EXPECT_THAT(replayed.at(0).sequences, ElementsAre(1));
+  Done(replayed[0]);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(3));
+}
+
+TEST_F(OrderTest, WithoutOrderEventsOfAnEnvelopeGoTogether) {
+  proto_.set_order(v1::DELIVERY_ORDER_NONE);
+  Append({"a", "a", "a"});
+  const WorkerKey worker = Join("w", 1000, 2);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(1, 2));
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(3));
+}
+
+TEST_F(OrderTest, AnOrderThatIsTakenUpHoldsWhatIsUnsettledAlready) {
+  proto_.set_order(v1::DELIVERY_ORDER_NONE);
+  Append({"a", "a"});
+  const WorkerKey worker = Join("w");
+  const Delivered both = Take(worker);
+  proto_.set_order(v1::DELIVERY_ORDER_BY_ENVELOPE);
+  Update();
+  Append({"a"});
+  Settle(both, v1::ACK_ACTION_RELEASE, {2});
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(both, {1});
+  const std::vector<Delivered> second = Dispatch();
+  EXPECT_THAT(second.at(0).sequences, ElementsAre(2));
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(second[0]);
+  EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(3));
+}
+
+TEST_F(OrderTest, IsKeptThroughARestart) {
+  Append({"a"});
+  const Delivered first = Take(Join("w"));
+  Append({"a", "b"});
+  Take(Join("v"));
+  Restart();
+  const WorkerKey worker = Join("u");
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  Done(first);
+  EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(2));
+}
+
+TEST_F(OrderTest, RetentionLosesWhatIsBlocked) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  const Delivered first = Take(worker);
+  Append({"a", "a", "b", "a"});
+  Take(worker);
+  log_.SetEarliest(Sequence{4});
+  Dispatch();
+  EXPECT_EQ(dispatcher().Counters().lost_events, 2);
+  Done(first);
+  const Delivered last = Take(worker);
+  EXPECT_THAT(last.sequences, ElementsAre(5));
+  ASSERT_TRUE(last.gap.has_value());
+  EXPECT_EQ(last.gap->lost_events(), 2);
+}
+
+TEST_F(OrderTest, TheFilterDecidesWhenTheTurnOfABlockedEventComes) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  const Delivered first = Take(worker);
+  Append({"a"});
+  Append({"a"}, v1::EVENT_TYPE_ENVELOPE_VOIDED);
+  Take(worker);
+  proto_.mutable_filter()->add_types(v1::EVENT_TYPE_ENVELOPE_VOIDED);
+  Update();
   Done(first);
   EXPECT_THAT(Dispatch().at(0).sequences, ElementsAre(3));
 }

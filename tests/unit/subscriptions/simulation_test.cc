@@ -157,6 +157,7 @@ class Simulation {
       if (Chance(70)) EndCommit();
     }
     if (Below(200) == 0) Crash();
+    if (Below(100) == 0) CommitAndCheckKeys();
   }
   void Act() {
     const uint64_t draw = Below(100);
@@ -195,9 +196,11 @@ class Simulation {
       const v1::EventType type = kTypes.at(Below(kTypes.size()));
       const std::string event_id = absl::StrCat("e", facts_.end() + 1);
       const std::string envelope_id = absl::StrCat("envelope-", envelope);
+      const std::string payload(Below(800), 'p');
       v1::EnvelopeEvent event = MakeEvent({.event_id = event_id,
                                            .envelope_id = envelope_id,
-                                           .receive_time = clock_.Now()});
+                                           .receive_time = clock_.Now(),
+                                           .payload = payload});
       event.set_type(type);
       RELAY_CHECK(AppendAndWait(log_, std::move(event)).ok());
       facts_.events.push_back(
@@ -210,7 +213,7 @@ class Simulation {
         .worker_id = absl::StrCat("w", Below(4)),
         .peer = "192.0.2.1:1",
         .batch = {.events_max = size_t{1} << Below(5),
-                  .bytes_max = size_t{1} << 20},
+                  .bytes_max = Chance(50) ? size_t{1} << 20 : 1000},
         .outstanding_max = static_cast<uint32_t>(1 + Below(12))};
     // One that is connected seldom joins again.
     const bool connected =
