@@ -116,8 +116,8 @@ TEST_F(SubscriptionDeliveryTest, TheDeadlineIsThatOfTheSubscription) {
   PostOf({"e1"});
   EventStream stream(channel_, As("w"));
   const v1::SubscribeResponse batch = NextBatch(stream);
-  const absl::Duration left = ToTime(batch.delivery().ack_deadline()) -
-                              ToTime(batch.server_time());
+  const absl::Duration left =
+      ToTime(batch.delivery().ack_deadline()) - ToTime(batch.server_time());
   EXPECT_LE(left, absl::Seconds(77));
   EXPECT_GT(left, absl::Seconds(67));
 }
@@ -383,8 +383,7 @@ TEST_F(SubscriptionDeliveryTest, TheLastAttemptsReasonStandsInTheDeadLetter) {
   PostOf({"e1"});
   EventStream stream(channel_, As("w"));
   for (int attempt = 1; attempt <= 2; ++attempt) {
-    v1::Settlement settlement =
-        Make(NextBatch(stream), v1::ACK_ACTION_RETRY);
+    v1::Settlement settlement = Make(NextBatch(stream), v1::ACK_ACTION_RETRY);
     settlement.mutable_delay();  // none
     settlement.set_reason(absl::StrCat("busy ", attempt));
     ASSERT_EQ(Settle(settlement), kOk);
@@ -693,7 +692,8 @@ TEST_F(SubscriptionDeliveryTest, FieldsOfAPlainStreamExcludeASubscription) {
   Create();
   using Request = v1::SubscribeRequest;
   const std::map<std::string, std::function<void(Request&)>> fields = {
-      {"cursor", [this](Request& r) { r.set_cursor(GetLog().latest_cursor()); }},
+      {"cursor",
+       [this](Request& r) { r.set_cursor(GetLog().latest_cursor()); }},
       {"start", [](Request& r) { r.set_start(v1::START_POSITION_LATEST); }},
       {"start_time", [](Request& r) { r.mutable_start_time(); }},
       {"filter", [](Request& r) { r.mutable_filter(); }},
@@ -707,9 +707,8 @@ TEST_F(SubscriptionDeliveryTest, FieldsOfAPlainStreamExcludeASubscription) {
     v1::SubscribeRequest request = As("w");
     set(request);
     EventStream stream(channel_, request);
-    const StatusDetails details =
-        ExpectError(stream.End(), grpc::StatusCode::INVALID_ARGUMENT,
-                    "FIELDS_CONFLICT");
+    const StatusDetails details = ExpectError(
+        stream.End(), grpc::StatusCode::INVALID_ARGUMENT, "FIELDS_CONFLICT");
     EXPECT_THAT(details.fields, ElementsAre(field));
   }
 }
@@ -771,10 +770,10 @@ TEST_F(SubscriptionDeliveryTest, AKillKeepsWhatIsSettledAndWhatIsLeased) {
     ASSERT_THAT(SequencesOf(before), ElementsAre(1, 2, 3, 4, 5));
     v1::Settlement retry = Make(before, v1::ACK_ACTION_RETRY, {5});
     retry.mutable_delay()->set_seconds(600);
-    EXPECT_THAT(Acknowledge({Make(before, v1::ACK_ACTION_DONE, {2}),
-                             Make(before, v1::ACK_ACTION_DEAD_LETTER, {4}),
-                             retry}),
-                ElementsAre(kOk, kOk, kOk));
+    EXPECT_THAT(
+        Acknowledge({Make(before, v1::ACK_ACTION_DONE, {2}),
+                     Make(before, v1::ACK_ACTION_DEAD_LETTER, {4}), retry}),
+        ElementsAre(kOk, kOk, kOk));
     relay_->Kill();
   }
   ASSERT_NO_FATAL_FAILURE(RestartRelay());

@@ -190,14 +190,14 @@ class SubscriptionsRelayTest : public GrpcRelayTest {
   static google::protobuf::Duration ToDuration(absl::Duration duration) {
     google::protobuf::Duration proto;
     proto.set_seconds(absl::ToInt64Seconds(duration));
-    proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(
-        duration - absl::Seconds(proto.seconds()))));
+    proto.set_nanos(static_cast<int32_t>(
+        absl::ToInt64Nanoseconds(duration - absl::Seconds(proto.seconds()))));
     return proto;
   }
 
   static void ExpectOk(const grpc::Status& status) {
-    EXPECT_TRUE(status.ok()) << status.error_code() << " "
-                             << status.error_message();
+    EXPECT_TRUE(status.ok())
+        << status.error_code() << " " << status.error_message();
   }
   // Checks that it is that row of the contract's table of errors.
   static StatusDetails ExpectError(const grpc::Status& status,
