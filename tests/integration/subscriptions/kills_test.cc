@@ -2,6 +2,7 @@
 // order of its envelope, and comes again only when nobody was told that it is.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -29,12 +30,13 @@ namespace {
 
 constexpr size_t kWorkers = 8;
 
-// How much there is to do: in each round some events are posted, each to the
-// envelope whose turn it is, while workers and, once, the relay are killed.
+// How much there is to do, and how often a round of kills interrupts it at
+// most: some workers, then the relay.
 struct Size {
-  size_t rounds;
-  size_t events_each;
+  size_t events;
   size_t envelopes;
+  size_t rounds;
+  absl::Duration round;  // its length, about
 };
 
 // What the records of all workers say.
@@ -125,10 +127,6 @@ class SubscriptionKillsTest : public SubscriptionsRelayTest {
     subscription.mutable_ack_deadline()->set_seconds(2);
     subscription.set_max_attempts(-1);
     Create(subscription);
-    for (size_t i = 0; i < kWorkers; ++i) {
-      workers_.emplace_back();
-      StartWorker(i, absl::StrCat("worker-", i));
-    }
   }
 
   void StartWorker(size_t index, const std::string& worker_id) {
@@ -201,20 +199,29 @@ class SubscriptionKillsTest : public SubscriptionsRelayTest {
   }
 
   const TempDir directory_;
-  std::vector<std::unique_ptr<ChildProcess>> workers_;
+  std::array<std::unique_ptr<ChildProcess>, kWorkers> workers_;
   int kills_ = 0;
 };
 
 TEST_F(SubscriptionKillsTest, SettlesEveryEventInOrderThroughKillsOfAll) {
-  const Size size =
-      Soak() ? Size{.rounds = 100, .events_each = 2000, .envelopes = 5000}
-             : Size{.rounds = 10, .events_each = 1000, .envelopes = 500};
+  const Size size = Soak() ? Size{.events = 200'000,
+                                  .envelopes = 5000,
+                                  .rounds = 200,
+                                  .round = absl::Seconds(1)}
+                           : Size{.events = 10'000,
+                                  .envelopes = 500,
+                                  .rounds = 12,
+                                  .round = absl::Milliseconds(300)};
   std::mt19937_64 random(Seed());
-  for (size_t round = 0; round < size.rounds; ++round) {
-    ASSERT_NO_FATAL_FAILURE(PostInTurns(size.events_each, size.envelopes));
-    ASSERT_NO_FATAL_FAILURE(KillWorkers(random, absl::Milliseconds(100)));
-    ASSERT_NO_FATAL_FAILURE(KillRelay(random, absl::Milliseconds(200)));
-    ASSERT_NO_FATAL_FAILURE(KillWorkers(random, absl::Milliseconds(100)));
+  ASSERT_NO_FATAL_FAILURE(PostInTurns(size.events, size.envelopes));
+  for (size_t i = 0; i < kWorkers; ++i) {
+    StartWorker(i, absl::StrCat("worker-", i));
+  }
+  size_t rounds = 0;
+  while (rounds < size.rounds && !AllIsSettled()) {
+    ++rounds;
+    ASSERT_NO_FATAL_FAILURE(KillWorkers(random, size.round / 8));
+    ASSERT_NO_FATAL_FAILURE(KillRelay(random, size.round / 2));
   }
   ASSERT_TRUE(Eventually([this] { return AllIsSettled(); }, absl::Minutes(5)))
       << GetBilling().ShortDebugString();
@@ -224,13 +231,13 @@ TEST_F(SubscriptionKillsTest, SettlesEveryEventInOrderThroughKillsOfAll) {
   std::ifstream records(RecordsFile());
   reading.Read(records);
   const Findings& findings = reading.findings();
-  std::cout << kills_ << " workers killed, relay " << size.rounds << " times, "
+  std::cout << kills_ << " workers killed, relay " << rounds << " times, "
             << findings.repeats << " events delivered again, " << findings.late
             << " settled late\n";
   for (size_t i = 0; i < findings.problems.size() && i < 20; ++i) {
     ADD_FAILURE() << findings.problems[i];
   }
-  EXPECT_EQ(findings.settled, size.rounds * size.events_each);
+  EXPECT_EQ(findings.settled, size.events);
   EXPECT_EQ(GetBilling().dead_letters(), 0);
   EXPECT_EQ(GetBilling().lost_events(), 0);
 }
