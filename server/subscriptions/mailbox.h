@@ -18,10 +18,9 @@ namespace enveloperelay {
 // put in steps the other. Thread-safe.
 class Mailbox {
  public:
-  // Bytes of handouts that may be on their way before another one is begun. A
-  // handout waits for a write of the store, and there would be one for each
-  // write if the next had to wait for it; and a worker that does not read must
-  // not cost more than a batch.
+  // While fewer bytes are on their way to the worker, another handout is begun.
+  // Each waits for a write of the store; if the next one waited for it, a worker
+  // got one for each write. It bounds what a worker that does not read costs.
   static constexpr size_t kAheadBytesMax = size_t{512} << 10;
 
   // `steps` can be asked to step from any thread, until Close().
