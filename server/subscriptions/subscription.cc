@@ -19,6 +19,7 @@
 #include "server/log/cursor.h"
 #include "server/log/event_log.h"
 #include "server/log/state_store.h"
+#include "server/log/tail.h"
 #include "server/stream/errors.h"
 #include "server/stream/proto_time.h"
 #include "server/stream/reader.h"
@@ -188,7 +189,9 @@ bool Subscription::HandOut(Handout handout) {
     const std::optional<Handout> back = mailbox->Put(std::move(handout));
     if (back.has_value()) self->TakeBack(back->lease);
   });
-  if (!mailbox->HasRoom()) return false;
+  // Where events come one by one, those that come meanwhile go together.
+  const bool caught_up = dispatcher_->position() >= env_.log.tail().end();
+  if (caught_up || !mailbox->HasRoom()) return false;
   dispatcher_->SetReady(worker);
   return true;
 }
