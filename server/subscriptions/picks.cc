@@ -169,7 +169,7 @@ bool Dispatcher::HasRoom(const Picks& picks) const {
 
 absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
                                               size_t bytes_max) {
-  const ReadLimits limits{.events_max = std::max(events_max, kReadEventsMin),
+  const ReadLimits limits{.events_max = events_max,
                           .bytes_max = std::min(bytes_max, kReadBytesMax)};
   std::optional<LogRange> recent = env_.log.ReadRecent(position(), limits);
   if (recent.has_value()) return *std::move(recent);
@@ -211,7 +211,7 @@ absl::Status Dispatcher::PickNew(Picks& picks) {
       return absl::OkStatus();
     }
     const absl::StatusOr<LogRange> range =
-        ReadNext(picks.room.events, kReadBytesMax);
+        ReadNext(std::max(picks.room.events, kReadEventsMin), kReadBytesMax);
     if (!range.ok()) return range.status();
     for (const ChunkSpan& span : range->spans) {
       for (size_t i = span.first; i < span.last; ++i) {
@@ -262,13 +262,15 @@ bool Dispatcher::PickRecord(const std::shared_ptr<const Chunk>& chunk,
 // what is not, and it is known since when the oldest waits.
 absl::Status Dispatcher::Peek() {
   size_t scanned_bytes = 0;
+  // The next one is wanted, as a rule, and will be read again.
+  size_t events_max = 1;
   while (!peeked_micros_.has_value() && env_.log.tail().end() > position()) {
     if (scanned_bytes >= LogReader::kScanBytesMax) {
       has_more_ = true;
       return absl::OkStatus();
     }
     const absl::StatusOr<LogRange> range =
-        ReadNext(kReadEventsMin, kReadBytesMax);
+        ReadNext(std::exchange(events_max, kReadEventsMin), kReadBytesMax);
     if (!range.ok()) return FromLog(range.status());
     for (const ChunkSpan& span : range->spans) {
       for (size_t i = span.first; i < span.last; ++i) {

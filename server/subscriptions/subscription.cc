@@ -19,6 +19,7 @@
 #include "server/log/cursor.h"
 #include "server/log/event_log.h"
 #include "server/log/state_store.h"
+#include "server/log/tail.h"
 #include "server/stream/errors.h"
 #include "server/stream/proto_time.h"
 #include "server/stream/reader.h"
@@ -157,26 +158,42 @@ void Subscription::TakeWritten() {
 }
 
 void Subscription::Dispatch() {
-  absl::StatusOr<std::vector<Handout>> handouts = dispatcher_->Dispatch();
-  if (!handouts.ok()) {
-    // No worker can be served: they are told why, and may come back.
-    EndWorkers(FromLog(handouts.status()));
-    return;
-  }
-  for (Handout& handout : *handouts) {
-    const auto mailbox = mailboxes_.find(handout.worker);
-    if (mailbox == mailboxes_.end()) {
-      dispatcher_->TakeBack(handout.lease);
-      StepSoon();
-      continue;
+  for (bool again = true; again;) {
+    again = false;
+    absl::StatusOr<std::vector<Handout>> handouts = dispatcher_->Dispatch();
+    if (!handouts.ok()) {
+      // No worker can be served: they are told why, and may come back.
+      EndWorkers(FromLog(handouts.status()));
+      return;
     }
-    Enqueue([self = shared_from_this(), mailbox = mailbox->second,
-             handout = std::move(handout)](absl::Status written) mutable {
-      if (!written.ok()) return;
-      const std::optional<Handout> back = mailbox->Put(std::move(handout));
-      if (back.has_value()) self->TakeBack(back->lease);
-    });
+    for (Handout& handout : *handouts) {
+      again = HandOut(std::move(handout)) || again;
+    }
   }
+}
+
+// Sends it on when it is durable. True: its worker takes another one.
+bool Subscription::HandOut(Handout handout) {
+  const auto found = mailboxes_.find(handout.worker);
+  if (found == mailboxes_.end()) {
+    dispatcher_->TakeBack(handout.lease);
+    StepSoon();
+    return false;
+  }
+  const std::shared_ptr<Mailbox> mailbox = found->second;
+  const WorkerKey worker = handout.worker;
+  mailbox->Expect(handout.batch.bytes());
+  Enqueue([self = shared_from_this(), mailbox,
+           handout = std::move(handout)](absl::Status written) mutable {
+    if (!written.ok()) return;
+    const std::optional<Handout> back = mailbox->Put(std::move(handout));
+    if (back.has_value()) self->TakeBack(back->lease);
+  });
+  // Where events come one by one, those that come meanwhile go together.
+  const bool caught_up = dispatcher_->position() >= env_.log.tail().end();
+  if (caught_up || !mailbox->HasRoom()) return false;
+  dispatcher_->SetReady(worker);
+  return true;
 }
 
 void Subscription::StartWrite() {

@@ -114,8 +114,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   bool Delete(const std::string& etag, Done<bool> done)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A worker's stream begins. It gets handouts through the mailbox, one for
-  // each Ready(). Errors: as Act().
+  // A worker's stream begins. It gets handouts through the mailbox, from
+  // Ready() on until that has no room. Errors: as Act().
   absl::StatusOr<WorkerKey> Join(WorkerSpec spec,
                                  std::shared_ptr<Mailbox> mailbox)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -138,6 +138,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void Enqueue(Release release) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeWritten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HandOut(Handout handout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time ExpireTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,7 +71,10 @@ absl::StatusOr<StreamSource::Next> WorkerSource::Fill(StreamPart& part) {
   if (!end.ok()) return end;
   std::optional<Handout> handout = mailbox_->Take();
   if (handout.has_value()) asked_ = false;
-  if (!std::exchange(asked_, true)) subscription_->Ready(*worker_);
+  if (!asked_ && mailbox_->HasRoom()) {
+    asked_ = true;
+    subscription_->Ready(*worker_);
+  }
   if (!handout.has_value()) return Next::kWait;
   part.batch = std::move(handout->batch);
   *part.rest.mutable_delivery() = std::move(handout->delivery);
@@ -98,9 +102,9 @@ void WorkerSource::DescribeInfo(v1::StreamInfo& info) const {
 }
 
 void WorkerSource::Stop() {
-  const std::optional<Handout> unsent = mailbox_->Close();
+  const std::deque<Handout> unsent = mailbox_->Close();
   if (!worker_.has_value()) return;
-  if (unsent.has_value()) subscription_->TakeBack(unsent->lease);
+  for (const Handout& handout : unsent) subscription_->TakeBack(handout.lease);
   subscription_->Leave(*std::exchange(worker_, std::nullopt));
 }
 
