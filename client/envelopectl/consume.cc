@@ -43,7 +43,7 @@ absl::Status FindRelay(const std::string& target,
   const auto stub = Connect<v1::EnvelopeEventService>(target);
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
   v1::GetLogResponse log;
-  absl::Status status =
+  const absl::Status status =
       FromGrpcStatus(stub->GetLog(&context, v1::GetLogRequest(), &log));
   const bool absent =
       absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
@@ -60,11 +60,10 @@ void NoteLate(const v1::Settlement& settlement, v1::SettlementStatus status) {
           absl::StrFormat(" and %d others", settlement.sequences_size() - 1);
     }
   }
-  Note(absl::StrFormat(
-      status == v1::SETTLEMENT_STATUS_LATE
-          ? "the result of %s came late; another worker may have got it, too"
-          : "the result of %s came too late; it will be delivered again",
-      which));
+  Note(absl::StrFormat("the result of %s came %s", which,
+                       status == v1::SETTLEMENT_STATUS_LATE
+                           ? "late; another worker may have got it, too"
+                           : "too late; it will be delivered again"));
 }
 
 WorkerOptions MakeOptions(const ConsumeCommand& command,
@@ -105,7 +104,7 @@ class Consumer {
 
   // As Worker::Run(). Errors besides: those of printing.
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::Status ended = worker_.Run(
+    const absl::Status ended = worker_.Run(
         [this](const v1::EnvelopeEvent& event) { return Handle(event); });
     const MutexLock lock(mutex_);
     return printed_.ok() ? ended : printed_;

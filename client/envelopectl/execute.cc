@@ -36,14 +36,16 @@ class MemoryFile {
 
   // Makes `text` what is read from it.
   absl::Status Fill(std::string_view text) const {
-    while (fd_ >= 0 && !text.empty()) {
+    constexpr char kFailed[] = "cannot keep the event in memory";
+    if (fd_ < 0) return absl::ErrnoToStatus(errno, kFailed);
+    while (!text.empty()) {
       const ssize_t n = write(fd_, text.data(), text.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) break;
+      if (n < 0) return absl::ErrnoToStatus(errno, kFailed);
       text.remove_prefix(static_cast<size_t>(n));
     }
-    if (text.empty() && lseek(fd_, 0, SEEK_SET) == 0) return absl::OkStatus();
-    return absl::ErrnoToStatus(errno, "cannot keep the event in memory");
+    if (lseek(fd_, 0, SEEK_SET) < 0) return absl::ErrnoToStatus(errno, kFailed);
+    return absl::OkStatus();
   }
 
  private:
@@ -131,7 +133,7 @@ Handled WaitFor(pid_t pid) {
 
 Handled Execute(const std::string& command, std::string_view input) {
   const MemoryFile file;
-  if (absl::Status status = file.Fill(input); !status.ok()) {
+  if (const absl::Status status = file.Fill(input); !status.ok()) {
     return CouldNotStart(status);
   }
   const absl::StatusOr<pid_t> pid = Spawn(command, file.fd());

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "client/envelopectl/names.h"
@@ -159,7 +160,7 @@ std::string SubscriptionDetails(const v1::Subscription& subscription,
   const std::map<std::string, std::string> labels(subscription.labels().begin(),
                                                   subscription.labels().end());
   for (const auto& [key, value] : labels) {
-    text += Field("label", key + '=' + value);
+    text += Field("label", absl::StrCat(key, "=", value));
   }
   text += Field("etag", subscription.etag());
   for (const v1::Worker& worker : subscription.workers()) {
