@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_LANES_H_
 #define ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_LANES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct Lane {
 // The lanes of a subscription. For one thread at a time.
 class Lanes {
  public:
+  size_t size() const { return lanes_.size(); }
   // Finds the envelope's lane, or makes an empty one.
   Lane& Get(std::string_view envelope_id);
   static bool IsEmpty(const Lane& lane) {
