@@ -37,10 +37,9 @@ constexpr StateTable kTable = StateTable::kSubscriptions;
 
 }  // namespace
 
-Dispatcher::Dispatcher(const Environment& environment,
-                       SubscriptionSettings settings,
+Dispatcher::Dispatcher(Environment environment, SubscriptionSettings settings,
                        internal::SubscriptionHead head)
-    : env_(environment),
+    : env_(std::move(environment)),
       settings_(std::move(settings)),
       head_(std::move(head)),
       letters_(env_.store, settings_.proto.name()),

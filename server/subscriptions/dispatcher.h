@@ -210,7 +210,7 @@ class Dispatcher {
   };
   enum class Looked : uint8_t { kMore, kEnd, kFull };
 
-  Dispatcher(const Environment& environment, SubscriptionSettings settings,
+  Dispatcher(Environment environment, SubscriptionSettings settings,
              internal::SubscriptionHead head);
 
   int64_t NowMicros() const;
@@ -218,7 +218,7 @@ class Dispatcher {
 
   // dispatcher.cc: time, retention, workers.
   void ExpireLeases(int64_t now);
-  void ExpireLease(Lease& lease, int64_t now);
+  void ExpireLease(Lease& lease, int64_t until);
   void WakeWaiting(int64_t now);
   absl::Status ApplyRetention();
   absl::Status TrimLane(Lane& lane, Sequence earliest);

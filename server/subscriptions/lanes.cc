@@ -28,9 +28,8 @@ void Lanes::DropIfEmpty(Lane& lane) {
 }
 
 void Lanes::AddUnsettled(Lane& lane, Sequence sequence) {
-  lane.unsettled.insert(
-      std::upper_bound(lane.unsettled.begin(), lane.unsettled.end(), sequence),
-      sequence);
+  lane.unsettled.insert(std::ranges::upper_bound(lane.unsettled, sequence),
+                        sequence);
 }
 
 void Lanes::RemoveUnsettled(Lane& lane, Sequence sequence) {

@@ -50,7 +50,8 @@ std::optional<std::vector<Sequence>> FromRuns(std::span<const uint64_t> runs,
       return std::nullopt;
     }
     next += gap;
-    for (uint64_t end = next + count; next < end; ++next) {
+    const uint64_t end = next + count;
+    for (; next < end; ++next) {
       sequences.push_back(Sequence{next});
     }
   }
