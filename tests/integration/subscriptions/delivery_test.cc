@@ -251,10 +251,9 @@ TEST_F(SubscriptionDeliveryTest, WhatIsNotSettledComesAgainAfterTheDeadline) {
   EventStream stream(channel_, As("w"));
   const v1::SubscribeResponse first = NextBatch(stream);
   ASSERT_THAT(SequencesOf(first), ElementsAre(1, 2));
-  ASSERT_EQ(Settle(first, v1::ACK_ACTION_DONE, {1}), kOk);
   const v1::SubscribeResponse second = NextBatch(stream);
-  EXPECT_THAT(SequencesOf(second), ElementsAre(2));
-  EXPECT_THAT(AttemptsOf(second), ElementsAre(2));
+  EXPECT_THAT(SequencesOf(second), ElementsAre(1, 2));
+  EXPECT_THAT(AttemptsOf(second), ElementsAre(2, 2));
   EXPECT_GE(ToTime(second.server_time()),
             ToTime(first.delivery().ack_deadline()));
   EXPECT_NE(second.delivery().delivery_id(), first.delivery().delivery_id());
@@ -434,15 +433,17 @@ TEST_F(SubscriptionDeliveryTest, ADeadLetterIsACopyAndLetsTheNextPass) {
 
 TEST_F(SubscriptionDeliveryTest, AnExtendedLeaseLastsLonger) {
   StartRelay();
-  Create(Impatient());
+  v1::Subscription subscription = Billing();
+  subscription.mutable_ack_deadline()->set_seconds(2);
+  Create(subscription);
   PostOf({"e1"});
   EventStream stream(channel_, As("w"));
   v1::Settlement settlement = Make(NextBatch(stream), v1::ACK_ACTION_EXTEND);
-  *settlement.mutable_delay() = ToDuration(absl::Seconds(3));
+  *settlement.mutable_delay() = ToDuration(absl::Seconds(4));
   const absl::Time asked = absl::Now();
   ASSERT_EQ(Settle(settlement), kOk);
   EXPECT_THAT(AttemptsOf(NextBatch(stream)), ElementsAre(2));
-  EXPECT_GE(absl::Now() - asked, absl::Seconds(3));
+  EXPECT_GE(absl::Now() - asked, absl::Seconds(4));
 }
 
 TEST_F(SubscriptionDeliveryTest, ALateDoneIsAppliedAllTheSame) {
@@ -473,16 +474,14 @@ TEST_F(SubscriptionDeliveryTest, ALateDoneCountsWhileNobodyHasTheEvent) {
   EXPECT_EQ(GetBilling().backlog(), 0);
 }
 
-TEST_F(SubscriptionDeliveryTest, WhatIsNotDoneIsNotAppliedAfterTheDeadline) {
+TEST_F(SubscriptionDeliveryTest, NothingButDoneAppliesToALeaseThatIsGone) {
   StartRelay();
-  Create(Impatient());
+  Create();
   PostOf({"e1"});
-  EventStream stream(channel_, As("w"));
-  const v1::SubscribeResponse first = NextBatch(stream);
-  const v1::SubscribeResponse second = NextBatch(stream);
-  v1::Settlement extend = Make(second, v1::ACK_ACTION_EXTEND);
-  extend.mutable_delay()->set_seconds(60);
-  ASSERT_EQ(Settle(extend), kOk);
+  EventStream older(channel_, As("w"));
+  const v1::SubscribeResponse first = NextBatch(older);
+  EventStream newer(NewChannel(), As("w"));
+  ASSERT_THAT(SequencesOf(NextBatch(newer)), ElementsAre(1));
   for (const v1::AckAction action :
        {v1::ACK_ACTION_RETRY, v1::ACK_ACTION_RELEASE, v1::ACK_ACTION_EXTEND,
         v1::ACK_ACTION_DEAD_LETTER}) {
@@ -490,6 +489,8 @@ TEST_F(SubscriptionDeliveryTest, WhatIsNotDoneIsNotAppliedAfterTheDeadline) {
   }
   EXPECT_EQ(GetBilling().outstanding(), 1);
   EXPECT_EQ(GetBilling().dead_letters(), 0);
+  EXPECT_EQ(Settle(first, v1::ACK_ACTION_DONE), kLate);
+  EXPECT_EQ(GetBilling().backlog(), 0);
 }
 
 TEST_F(SubscriptionDeliveryTest, AnUnknownLeaseIsLostAndFailsNoOther) {
@@ -557,21 +558,16 @@ TEST_F(SubscriptionDeliveryTest, AnEnvelopesNextEventWaitsForTheOneBefore) {
   StartRelay();
   Create();
   PostOf({"e1", "e1", "e2", "e1"});
-  EventStream stream(channel_, As("a"));
-  EventStream other(channel_, As("b"));
-  ASSERT_TRUE(other.Next().has_value());
-  std::map<uint64_t, v1::SubscribeResponse> held;
-  while (held.size() < 2) {
-    // Which of the two workers has which is not said.
-    const auto next = held.empty() ? stream.NextBatch() : other.NextBatch();
-    ASSERT_TRUE(next.has_value());
-    for (const uint64_t sequence : SequencesOf(*next)) held[sequence] = *next;
-  }
-  ASSERT_TRUE(held.contains(1));
-  ASSERT_TRUE(held.contains(3));
-  EXPECT_TRUE(IsIdle(other));
-  EXPECT_EQ(Settle(held[1], v1::ACK_ACTION_DONE, {1}), kOk);
-  ASSERT_TRUE(Eventually([this] { return GetBilling().outstanding() == 2; }));
+  EventStream stream(channel_, As("w"));
+  const v1::SubscribeResponse first = NextBatch(stream);
+  ASSERT_THAT(SequencesOf(first), ElementsAre(1, 3));
+  EXPECT_EQ(Settle(first, v1::ACK_ACTION_DONE, {3}), kOk);
+  EXPECT_TRUE(IsIdle(stream));
+  EXPECT_EQ(Settle(first, v1::ACK_ACTION_DONE, {1}), kOk);
+  const v1::SubscribeResponse second = NextBatch(stream);
+  ASSERT_THAT(SequencesOf(second), ElementsAre(2));
+  EXPECT_EQ(Settle(second, v1::ACK_ACTION_DONE), kOk);
+  EXPECT_THAT(SequencesOf(NextBatch(stream)), ElementsAre(4));
 }
 
 TEST_F(SubscriptionDeliveryTest, ARetryHoldsUpItsEnvelopeAndNoOther) {
@@ -582,16 +578,15 @@ TEST_F(SubscriptionDeliveryTest, ARetryHoldsUpItsEnvelopeAndNoOther) {
   const v1::SubscribeResponse first = NextBatch(stream);
   ASSERT_THAT(SequencesOf(first), ElementsAre(1, 3));
   v1::Settlement retry = Make(first, v1::ACK_ACTION_RETRY, {1});
-  *retry.mutable_delay() = ToDuration(absl::Seconds(2));
+  *retry.mutable_delay() = ToDuration(absl::Seconds(3));
   const absl::Time asked = absl::Now();
   EXPECT_THAT(Acknowledge({retry, Make(first, v1::ACK_ACTION_DONE, {3})}),
               ElementsAre(kOk, kOk));
   const v1::SubscribeResponse second = NextBatch(stream);
   EXPECT_THAT(SequencesOf(second), ElementsAre(4));
-  EXPECT_LT(absl::Now() - asked, absl::Seconds(2));
   const v1::SubscribeResponse third = NextBatch(stream);
   EXPECT_THAT(SequencesOf(third), ElementsAre(1));
-  EXPECT_GE(absl::Now() - asked, absl::Seconds(2));
+  EXPECT_GE(absl::Now() - asked, absl::Seconds(3));
   EXPECT_EQ(Settle(third, v1::ACK_ACTION_DONE), kOk);
   EXPECT_THAT(SequencesOf(NextBatch(stream)), ElementsAre(2));
 }
@@ -632,7 +627,7 @@ TEST_F(SubscriptionDeliveryTest, AWorkerThatComesLateHasWorkWithinASecond) {
   Create();
   Post({.count = 4000});
   v1::SubscribeRequest request = As("early");
-  request.set_max_batch_events(5);
+  request.set_max_batch_events(1);
   EventStream early(channel_, request);
   ASSERT_GT(NextBatch(early).events_size(), 0);
   // Takes all that it can get.
@@ -720,7 +715,7 @@ TEST_F(SubscriptionDeliveryTest, OvertakenByRetentionItGoesOnWithAGap) {
   uint64_t earliest = 0;
   ASSERT_TRUE(Eventually([this, &earliest] {
     earliest = GetLog().earliest_sequence();
-    return earliest > 50;
+    return earliest > 84;  // all that does not fit is gone
   }));
   EventStream stream(channel_, As("w"));
   const v1::SubscribeResponse batch = NextBatch(stream);

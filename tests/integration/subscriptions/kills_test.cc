@@ -207,7 +207,7 @@ TEST_F(SubscriptionKillsTest, SettlesEveryEventInOrderThroughKillsOfAll) {
   const Size size = Soak() ? Size{.events = 200'000,
                                   .envelopes = 5000,
                                   .rounds = 200,
-                                  .round = absl::Seconds(1)}
+                                  .round = absl::Milliseconds(500)}
                            : Size{.events = 10'000,
                                   .envelopes = 500,
                                   .rounds = 12,

@@ -7,18 +7,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
-#include "gmock/gmock.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
@@ -40,9 +39,9 @@ class SubscriptionsRelayTest : public GrpcRelayTest {
     ASSERT_NO_FATAL_FAILURE(Start(std::move(arguments)));
     subscriptions_ = v1::SubscriptionService::NewStub(channel_);
   }
-  // After relay_ has ended.
-  void RestartRelay() {
-    const absl::Status started = relay_->Restart();
+  // After relay_ has ended, with other options.
+  void RestartRelay(std::vector<std::string> arguments = {}) {
+    const absl::Status started = relay_->Restart(std::move(arguments));
     ASSERT_TRUE(started.ok()) << started;
     ConnectStub();
     subscriptions_ = v1::SubscriptionService::NewStub(channel_);
@@ -186,7 +185,6 @@ class SubscriptionsRelayTest : public GrpcRelayTest {
     return absl::FromUnixSeconds(time.seconds()) +
            absl::Nanoseconds(time.nanos());
   }
-  // Whole milliseconds.
   static google::protobuf::Duration ToDuration(absl::Duration duration) {
     google::protobuf::Duration proto;
     proto.set_seconds(absl::ToInt64Seconds(duration));
