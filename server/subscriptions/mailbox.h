@@ -19,8 +19,9 @@ namespace enveloperelay {
 class Mailbox {
  public:
   // While fewer bytes are on their way to the worker, another handout is begun.
-  // Each waits for a write of the store; if the next one waited for it, a worker
-  // got one for each write. It bounds what a worker that does not read costs.
+  // Each waits for a write of the store; if the next one waited for it, a
+  // worker got one for each write. It bounds what a worker that does not read
+  // costs.
   static constexpr size_t kAheadBytesMax = size_t{512} << 10;
 
   // `steps` can be asked to step from any thread, until Close().

@@ -166,8 +166,9 @@ class Steps {
   template <typename Act>
   absl::Status Measure(Footprint& footprint, std::string when, Act act) {
     absl::StatusOr<Usage> usage = UsageDuring(relay_, std::move(when), act);
-    if (usage.ok()) footprint.usages.push_back(*std::move(usage));
-    return usage.status();
+    if (!usage.ok()) return usage.status();
+    footprint.usages.push_back(*std::move(usage));
+    return absl::OkStatus();
   }
 
   absl::Status Create() {
