@@ -314,16 +314,13 @@ class Simulation {
     SettleAll(settlements);
   }
   void SettleAll(const std::vector<v1::Settlement>& settlements) {
-    const std::vector<v1::SettlementStatus> statuses =
-        dispatcher_->Settle(settlements);
     model_->ExpireLeases(Now());
-    Expect(statuses.size() == settlements.size(), "other settlements");
-    for (size_t i = 0; i < statuses.size(); ++i) {
-      const v1::SettlementStatus expected =
-          model_->Settle(settlements[i], Now());
-      Expect(statuses[i] == expected,
-             absl::StrCat(v1::AckAction_Name(settlements[i].action()), " is ",
-                          v1::SettlementStatus_Name(statuses[i]), ", not ",
+    for (const v1::Settlement& settlement : settlements) {
+      const v1::SettlementStatus status = dispatcher_->Settle(settlement);
+      const v1::SettlementStatus expected = model_->Settle(settlement, Now());
+      Expect(status == expected,
+             absl::StrCat(v1::AckAction_Name(settlement.action()), " is ",
+                          v1::SettlementStatus_Name(status), ", not ",
                           v1::SettlementStatus_Name(expected)));
     }
   }
