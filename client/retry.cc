@@ -1,6 +1,7 @@
 #include "client/retry.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -15,7 +16,8 @@ absl::Duration Backoff::Next(double random) {
 }
 
 bool RetryMayMend(const absl::Status& status, bool answered) {
-  const bool from_relay = GetErrorInfo(status).has_value();
+  const std::optional<ErrorInfo> info = GetErrorInfo(status);
+  const bool from_relay = info.has_value();
   switch (status.code()) {
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kPermissionDenied:
@@ -28,6 +30,9 @@ bool RetryMayMend(const absl::Status& status, bool answered) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kDataLoss:
       return !from_relay;
+    case absl::StatusCode::kAborted:
+      // Two that take over from each other would never end.
+      return !from_relay || info->reason != "WORKER_SUPERSEDED";
     default:
       return true;
   }

@@ -23,9 +23,10 @@ class Backoff {
   absl::Duration bound_;
 };
 
-// Whether opening the stream again may mend `status`, with which one ended. The
-// table stands at Subscriber::Next. `answered`: a relay has answered this
-// subscriber before, so address and credentials were right.
+// Whether trying again may mend `status`, with which a stream or a call ended.
+// The table stands at Subscriber::Next; another worker in our place (see
+// Worker::Run) is final, too. `answered`: a relay has answered this client
+// before, so address and credentials were right.
 bool RetryMayMend(const absl::Status& status, bool answered);
 
 }  // namespace enveloperelay::client

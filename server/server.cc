@@ -75,6 +75,10 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
           .calls = {.streams_max = config.streams_max,
                     .unary_calls_max = config.unary_calls_max,
                     .filter_bytes_max = config.filter_bytes_max},
+          .subscriptions_max = config.subscriptions_max,
+          .subscription = {.unsettled_max = config.subscription_unsettled_max,
+                           .dead_letters_max =
+                               config.subscription_dead_letters_max},
           .threads = config.grpc_threads};
 }
 
@@ -112,8 +116,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!log.ok()) return Named("--data-dir", log.status());
   parts.log = *std::move(log);
 
-  auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config), *parts.log,
-                                clock, parts.registry);
+  auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config),
+                                {.log = *parts.log,
+                                 .store = parts.log->state(),
+                                 .clock = clock,
+                                 .registry = parts.registry});
   if (!grpc.ok()) return Named("--grpc-address", grpc.status());
   parts.grpc = *std::move(grpc);
 

@@ -117,7 +117,7 @@ absl::StatusOr<std::string> PostAndAwait(size_t number, const WebhookKind& kind,
 absl::Status Demonstrate(const DemoOptions& options) {
   const absl::Time deadline =
       absl::Now() + absl::Seconds(options.time_limit_seconds);
-  const absl::StatusOr<IngressUrl> ingress = ParseIngressUrl(options.ingress);
+  const absl::StatusOr<HttpUrl> ingress = ParseIngressUrl(options.ingress);
   if (!ingress.ok()) return ingress.status();
   std::string token;
   if (!options.token_file.empty()) {

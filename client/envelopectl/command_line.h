@@ -8,14 +8,16 @@
 #include <vector>
 
 #include "client/envelopectl/output.h"
+#include "client/webhook/http_post.h"
 #include "client/webhook/poster.h"
 #include "client/webhook/sample.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "enveloperelay/v1/subscriptions.pb.h"
 
 namespace enveloperelay::client {
 
 struct SendCommand {
-  IngressUrl ingress;
+  HttpUrl ingress;
   std::string token_file;  // empty: no token
   // Webhooks of each round; empty when `file` is given.
   std::vector<WebhookKind> kinds;
@@ -41,13 +43,35 @@ struct GetCommand {
 
 struct LogCommand {};
 
-// What the user asked for.
+// How consume handles an event.
+enum class Handling : uint8_t { kPrint, kExecute, kForward };
+
+struct ConsumeCommand {
+  // Subscription, worker, view and bounds.
+  v1::SubscribeRequest request;
+  Handling handling = Handling::kPrint;
+  std::string execute;       // kExecute: a line for /bin/sh
+  HttpUrl forward;           // kForward
+  uint32_t concurrency = 1;  // events handled at a time
+  uint64_t limit = 0;        // settled events; 0: until interrupted
+};
+
+struct ListSubscriptionsCommand {};
+
+// What the user asked for. A request is sent as it is, and the answer printed.
+using Command =
+    std::variant<SendCommand, SubscribeCommand, ListCommand, GetCommand,
+                 LogCommand, ConsumeCommand, ListSubscriptionsCommand,
+                 v1::CreateSubscriptionRequest, v1::GetSubscriptionRequest,
+                 v1::UpdateSubscriptionRequest, v1::DeleteSubscriptionRequest,
+                 v1::SeekSubscriptionRequest, v1::ListDeadLettersRequest,
+                 v1::ReplayDeadLettersRequest, v1::DeleteDeadLettersRequest>;
+
+// The command and where it goes.
 struct CommandLine {
   std::string grpc;                    // gRPC target
   std::optional<OutputFormat> output;  // nothing: what suits standard output
-  std::variant<SendCommand, SubscribeCommand, ListCommand, GetCommand,
-               LogCommand>
-      command;
+  Command command;
 };
 
 // What to print instead of running: help or the version on standard output

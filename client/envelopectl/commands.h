@@ -5,30 +5,44 @@
 
 #include "absl/status/status.h"
 #include "client/envelopectl/command_line.h"
-#include "client/envelopectl/output.h"
+#include "client/envelopectl/format.h"
+#include "enveloperelay/v1/subscriptions.pb.h"
 
 namespace enveloperelay::client {
 
-// Where and how results are printed.
-struct Console {
-  Output& output;
-  OutputFormat format;
-  bool colors;
-};
+// Each runs one command to its end; `target` is the relay's gRPC address. An
+// error's message is for the user: what failed, where, and what to do.
 
-// Each runs one command to its end. An error's message is for the user: what
-// failed, where, and what to do.
-
-absl::Status Send(const SendCommand& command, const Console& console);
-
-// `target` is the relay's gRPC address.
-absl::Status Subscribe(const SubscribeCommand& command,
-                       const std::string& target, const Console& console);
-absl::Status List(ListCommand command, const std::string& target,
-                  const Console& console);
-absl::Status Get(const GetCommand& command, const std::string& target,
+absl::Status Run(const SendCommand& command, const std::string& target,
                  const Console& console);
-absl::Status Log(const std::string& target, const Console& console);
+absl::Status Run(const SubscribeCommand& command, const std::string& target,
+                 const Console& console);
+absl::Status Run(ListCommand command, const std::string& target,
+                 const Console& console);
+absl::Status Run(const GetCommand& command, const std::string& target,
+                 const Console& console);
+absl::Status Run(const LogCommand& command, const std::string& target,
+                 const Console& console);
+absl::Status Run(const ConsumeCommand& command, const std::string& target,
+                 const Console& console);
+absl::Status Run(const ListSubscriptionsCommand& command,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::CreateSubscriptionRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::GetSubscriptionRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::UpdateSubscriptionRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::DeleteSubscriptionRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::SeekSubscriptionRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(v1::ListDeadLettersRequest request, const std::string& target,
+                 const Console& console);
+absl::Status Run(const v1::ReplayDeadLettersRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(const v1::DeleteDeadLettersRequest& request,
+                 const std::string& target, const Console& console);
 
 }  // namespace enveloperelay::client
 

@@ -8,15 +8,19 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/optional.h"
 #include "client/envelopectl/text.h"
 #include "enveloperelay/error_info.h"
+#include "enveloperelay/internal/status_details.pb.h"
 
 namespace enveloperelay::client {
 namespace {
 
-// What the user can do about an error of the relay, by its reason.
-std::string_view Advice(std::string_view reason) {
+// What the user can do about an error of the relay, by its reason. "NAME"
+// stands for the subscription that the relay named.
+std::string Advice(const ErrorInfo& info) {
   static const auto* const advice =
       new std::map<std::string_view, std::string_view>{
           {"CURSOR_INVALID",
@@ -31,11 +35,45 @@ std::string_view Advice(std::string_view reason) {
           {"CURSOR_UNKNOWN_LOG",
            "the cursor belongs to another relay or to older data; remove the "
            "cursor file, or set --grpc to the relay it came from"},
+          {"SUBSCRIPTION_NOT_FOUND",
+           "create it: envelopectl subscriptions create NAME"},
+          {"SUBSCRIPTION_EXISTS",
+           "change it: envelopectl subscriptions update NAME, or choose "
+           "another name"},
+          {"ETAG_MISMATCH",
+           "it has changed since; look at it with 'envelopectl subscriptions "
+           "get' and use its new etag"},
+          {"WORKER_SUPERSEDED",
+           "another worker uses the same --worker-id; give each its own"},
           {"SERVER_UNAVAILABLE", "try again in a while"},
           {"STREAM_LIMIT", "end other streams, or try again in a while"},
       };
-  const auto it = advice->find(reason);
-  return it == advice->end() ? std::string_view() : it->second;
+  const auto it = advice->find(info.reason);
+  if (it == advice->end()) return "";
+  std::string text(it->second);
+  const auto name = info.metadata.find("subscription");
+  const size_t place = text.find("NAME");
+  if (name != info.metadata.end() && place != std::string::npos) {
+    text.replace(place, 4, Escape(name->second));
+  }
+  return text;
+}
+
+// The fields that the relay found wrong, and what is wrong with them; "" when
+// it names none.
+std::string WrongFields(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload =
+      status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
+  internal::BadRequest details;
+  if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) {
+    return "";
+  }
+  std::string text;
+  for (const auto& violation : details.field_violations()) {
+    if (!text.empty()) text += "; ";
+    text += Escape(violation.field()) + ": " + Escape(violation.description());
+  }
+  return text;
 }
 
 // The last cause in gRPC's chain of them: "connection refused" of "failed to
@@ -59,9 +97,10 @@ std::string ExplainGrpcError(const absl::Status& status,
                              std::string_view target) {
   const std::string message = Escape(MessageOf(status));
   if (const std::optional<ErrorInfo> info = GetErrorInfo(status)) {
-    std::string text =
-        absl::StrFormat("the relay at %s refused: %s", target, message);
-    const std::string_view advice = Advice(info->reason);
+    const std::string fields = WrongFields(status);
+    std::string text = absl::StrFormat("the relay at %s refused: %s", target,
+                                       fields.empty() ? message : fields);
+    const std::string advice = Advice(*info);
     if (!advice.empty()) text += absl::StrFormat("; %s", advice);
     return text;
   }
@@ -78,8 +117,8 @@ std::string ExplainGrpcError(const absl::Status& status,
           target, message);
     case absl::StatusCode::kUnimplemented:
       return absl::StrFormat(
-          "what answers at %s is no relay (%s); set --grpc or "
-          "ENVELOPE_RELAY_GRPC to its gRPC address",
+          "what answers at %s is no relay, or one too old for this (%s); set "
+          "--grpc or ENVELOPE_RELAY_GRPC to its gRPC address",
           target, message);
     default:
       return message;

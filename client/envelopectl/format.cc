@@ -1,7 +1,6 @@
 #include "client/envelopectl/format.h"
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,6 +10,8 @@
 #include "boost/json/object.hpp"
 #include "boost/json/serialize.hpp"
 #include "client/envelopectl/names.h"
+#include "client/envelopectl/output.h"
+#include "client/envelopectl/table.h"
 #include "client/envelopectl/text.h"
 #include "client/webhook/poster.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -20,29 +21,8 @@
 namespace enveloperelay::client {
 namespace {
 
-// Widths of the columns of events; what is longer pushes the rest aside.
-constexpr size_t kSequenceWidth = 9;
-constexpr size_t kTimeWidth = 24;
-constexpr size_t kTypeWidth = 11;
 constexpr size_t kActionWidth = 8;
-constexpr size_t kEnvelopeWidth = 24;
-// Of the names of fields.
-constexpr size_t kNameWidth = 18;
 constexpr size_t kEventIdWidth = 36;
-
-constexpr std::string_view kBold = "\x1b[1m";
-constexpr std::string_view kRed = "\x1b[31m";
-constexpr std::string_view kGreen = "\x1b[32m";
-constexpr std::string_view kYellow = "\x1b[33m";
-constexpr std::string_view kCyan = "\x1b[36m";
-constexpr std::string_view kReset = "\x1b[0m";
-
-std::string Colored(std::string text, std::string_view color, bool colors) {
-  if (!colors || color.empty()) return text;
-  text.insert(0, color);
-  text += kReset;
-  return text;
-}
 
 std::string_view ColorOf(v1::EventType type) {
   switch (type) {
@@ -60,21 +40,6 @@ std::string_view ColorOf(v1::EventType type) {
   }
 }
 
-// "name:   value", or nothing when there is no value.
-std::string Field(std::string_view name, std::string_view value) {
-  if (value.empty()) return "";
-  return absl::StrFormat("%s %s\n", Padded(std::string(name) + ':', kNameWidth),
-                         Escape(value));
-}
-
-std::string Number(uint64_t value) { return absl::StrFormat("%u", value); }
-
-std::string RightAligned(std::string_view text, size_t width) {
-  std::string result(text);
-  if (result.size() < width) result.insert(0, width - result.size(), ' ');
-  return result;
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> JsonLine(const google::protobuf::Message& message) {
@@ -88,6 +53,14 @@ absl::StatusOr<std::string> JsonLine(const google::protobuf::Message& message) {
   }
   line += '\n';
   return line;
+}
+
+absl::Status WriteJson(const google::protobuf::Message& message,
+                       Output& output) {
+  const absl::StatusOr<std::string> line = JsonLine(message);
+  if (!line.ok()) return line.status();
+  output.Write(*line);
+  return absl::OkStatus();
 }
 
 std::string EventHeader(bool colors) {
@@ -110,6 +83,15 @@ std::string EventRow(const v1::EnvelopeEvent& event, bool colors) {
   row += "  " + Escape(event.file_name());
   row.erase(row.find_last_not_of(' ') + 1);
   return row + '\n';
+}
+
+absl::Status WriteEvent(const v1::EnvelopeEvent& event,
+                        const Console& console) {
+  if (console.format == OutputFormat::kJson) {
+    return WriteJson(event, console.output);
+  }
+  console.output.Write(EventRow(event, console.colors));
+  return absl::OkStatus();
 }
 
 std::string EventDetails(const v1::EnvelopeEvent& event) {

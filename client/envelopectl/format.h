@@ -3,23 +3,41 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/envelopectl/output.h"
 #include "client/webhook/poster.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "google/protobuf/message.h"
 
 namespace enveloperelay::client {
 
+// Where and how results are printed.
+struct Console {
+  Output& output;
+  OutputFormat format;
+  bool colors;
+};
+
 // Returns `message` in the canonical JSON mapping of Protobuf, as one line with
 // its end.
 // Errors: kInternal (it has no JSON form, e.g. a time out of range).
 absl::StatusOr<std::string> JsonLine(const google::protobuf::Message& message);
+
+// Writes it to `output`, not flushed.
+// Errors: as JsonLine.
+absl::Status WriteJson(const google::protobuf::Message& message,
+                       Output& output);
 
 // What people read. `colors`: with the escape sequences of a terminal.
 
 // Rows of a table of events, each with its line end.
 std::string EventHeader(bool colors);
 std::string EventRow(const v1::EnvelopeEvent& event, bool colors);
+
+// Writes an event as a row or as JSON, not flushed.
+// Errors: as JsonLine.
+absl::Status WriteEvent(const v1::EnvelopeEvent& event, const Console& console);
 
 // One event on several lines, without its payload.
 std::string EventDetails(const v1::EnvelopeEvent& event);

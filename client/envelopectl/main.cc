@@ -16,22 +16,6 @@
 namespace enveloperelay::client {
 namespace {
 
-absl::Status Run(const CommandLine& line, const Console& console) {
-  if (const auto* send = std::get_if<SendCommand>(&line.command)) {
-    return Send(*send, console);
-  }
-  if (const auto* subscribe = std::get_if<SubscribeCommand>(&line.command)) {
-    return Subscribe(*subscribe, line.grpc, console);
-  }
-  if (const auto* list = std::get_if<ListCommand>(&line.command)) {
-    return List(*list, line.grpc, console);
-  }
-  if (const auto* get = std::get_if<GetCommand>(&line.command)) {
-    return Get(*get, line.grpc, console);
-  }
-  return Log(line.grpc, console);
-}
-
 int Main(std::vector<std::string> arguments) {
   // A closed pipe is seen as an error of write(2).
   std::signal(SIGPIPE, SIG_IGN);
@@ -52,7 +36,9 @@ int Main(std::vector<std::string> arguments) {
         .format = line->output.value_or(terminal ? OutputFormat::kTable
                                                  : OutputFormat::kJson),
         .colors = terminal && ColorsWanted()};
-    status = Run(*line, console);
+    status = std::visit(
+        [&](const auto& command) { return Run(command, line->grpc, console); },
+        line->command);
   }
   if (status.ok() || output.reader_gone()) return 0;
   absl::FPrintF(stderr, "envelopectl: %s\n", status.message());

@@ -17,7 +17,7 @@ constexpr std::string_view kTypePrefix = "EVENT_TYPE_ENVELOPE_";
 constexpr std::string_view kActionPrefix = "AUDIT_ACTION_ENVELOPE_";
 
 // "completed" of "EVENT_TYPE_ENVELOPE_COMPLETED"; "" of the unspecified value.
-std::string ShortName(std::string_view name, std::string_view prefix) {
+std::string WithoutPrefix(std::string_view name, std::string_view prefix) {
   if (!name.starts_with(prefix)) return "";
   std::string result(name.substr(prefix.size()));
   absl::AsciiStrToLower(&result);
@@ -43,7 +43,7 @@ std::string Choices(const google::protobuf::EnumDescriptor& descriptor,
   std::string result;
   for (int i = 1; i < descriptor.value_count(); ++i) {
     if (!result.empty()) result += ", ";
-    result += ShortName(descriptor.value(i)->name(), prefix);
+    result += WithoutPrefix(descriptor.value(i)->name(), prefix);
   }
   return result;
 }
@@ -65,14 +65,25 @@ std::optional<v1::AuditAction> ParseAuditAction(std::string_view text) {
 
 std::string ShortTypeName(const v1::EnvelopeEvent& event) {
   const std::string name =
-      ShortName(v1::EventType_Name(event.type()), kTypePrefix);
+      WithoutPrefix(v1::EventType_Name(event.type()), kTypePrefix);
   return name.empty() ? Escape(event.type_name()) : name;
 }
 
 std::string ShortActionName(const v1::EnvelopeEvent& event) {
-  const std::string name = ShortName(
+  const std::string name = WithoutPrefix(
       v1::AuditAction_Name(event.audit_trail().action()), kActionPrefix);
   return name.empty() ? Escape(event.audit_trail().action_name()) : name;
+}
+
+std::string ShortName(v1::EventType type) {
+  const std::string name = WithoutPrefix(v1::EventType_Name(type), kTypePrefix);
+  return name.empty() ? std::to_string(type) : name;
+}
+
+std::string ShortName(v1::AuditAction action) {
+  const std::string name =
+      WithoutPrefix(v1::AuditAction_Name(action), kActionPrefix);
+  return name.empty() ? std::to_string(action) : name;
 }
 
 std::string EventTypeChoices() {

@@ -24,6 +24,10 @@ std::string ShortTypeName(const v1::EnvelopeEvent& event);
 // "signed"; "" when it is no audit trail.
 std::string ShortActionName(const v1::EnvelopeEvent& event);
 
+// The same of a value alone; its number when it is unknown.
+std::string ShortName(v1::EventType type);
+std::string ShortName(v1::AuditAction action);
+
 // What the two parsers take, for messages: "completed, expired, ...".
 std::string EventTypeChoices();
 std::string AuditActionChoices();

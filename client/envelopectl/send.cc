@@ -58,7 +58,9 @@ class Sender {
                   !console.output.IsTerminal()) {}
 
   absl::Status Send(const std::string& what, std::string_view body) {
-    if (rate_ > 0) poster_.WaitUntil(start_ + sent_ * absl::Seconds(1) / rate_);
+    if (rate_ > 0) {
+      absl::SleepFor(start_ + sent_ * absl::Seconds(1) / rate_ - absl::Now());
+    }
     const absl::StatusOr<StoredWebhook> stored = poster_.Post(body);
     if (!stored.ok()) {
       EndProgress();
@@ -95,7 +97,8 @@ class Sender {
 
 }  // namespace
 
-absl::Status Send(const SendCommand& command, const Console& console) {
+absl::Status Run(const SendCommand& command, const std::string& /*target*/,
+                 const Console& console) {
   std::string token;
   if (!command.token_file.empty()) {
     absl::StatusOr<std::string> read = ReadTokenFile(command.token_file);

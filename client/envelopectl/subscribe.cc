@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "client/envelopectl/errors.h"
 #include "client/envelopectl/format.h"
 #include "client/envelopectl/interruption.h"
+#include "client/envelopectl/notes.h"
 #include "client/envelopectl/output.h"
 #include "enveloperelay/cursor_store.h"
 #include "enveloperelay/error_info.h"
@@ -22,28 +22,13 @@
 namespace enveloperelay::client {
 namespace {
 
-void Note(const std::string& text) {
-  absl::FPrintF(stderr, "envelopectl: %s\n", text);
-}
-
 absl::Status PrintEvents(const v1::SubscribeResponse& response,
                          const Console& console) {
   for (const v1::EnvelopeEvent& event : response.events()) {
-    if (console.format == OutputFormat::kTable) {
-      console.output.Write(EventRow(event, console.colors));
-      continue;
-    }
-    const absl::StatusOr<std::string> line = JsonLine(event);
-    if (!line.ok()) return line.status();
-    console.output.Write(*line);
+    absl::Status status = WriteEvent(event, console);
+    if (!status.ok()) return status;
   }
   return console.output.Flush();
-}
-
-void NoteGap(const v1::Gap& gap) {
-  Note(absl::StrFormat(
-      "%u events are no longer retained; going on at sequence %u",
-      gap.lost_events(), gap.next_sequence()));
 }
 
 // What happens to the stream, told on standard error.
@@ -65,11 +50,7 @@ class Narrator {
   }
 
   void Retry(const absl::Status& status, absl::Duration delay) {
-    const std::string why = status.ok()
-                                ? "the relay ended the stream as planned"
-                                : ExplainGrpcError(status, target_);
-    Note(absl::StrFormat("%s; trying again in %.1f s", why,
-                         absl::ToDoubleSeconds(delay)));
+    NoteRetry(status, delay, target_);
     reconnecting_ = true;
   }
 
@@ -100,8 +81,8 @@ absl::Status PrintUntilEnd(Subscriber& subscriber, Narrator& narrator,
 
 }  // namespace
 
-absl::Status Subscribe(const SubscribeCommand& command,
-                       const std::string& target, const Console& console) {
+absl::Status Run(const SubscribeCommand& command, const std::string& target,
+                 const Console& console) {
   BlockStopSignals();
   FileCursorStore store(command.cursor_file);
   Narrator narrator(target);

@@ -4,15 +4,21 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/proto_time.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace enveloperelay::client {
 namespace {
+
+constexpr absl::Duration kDay = absl::Hours(24);
 
 struct Range {
   char32_t first;
@@ -118,10 +124,8 @@ std::string Padded(std::string_view text, size_t width) {
 
 std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "-";
-  return absl::FormatTime(
-      "%Y-%m-%d%ET%H:%M:%E3SZ",
-      absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()),
-      absl::UTCTimeZone());
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", FromProto(time),
+                          absl::UTCTimeZone());
 }
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
@@ -131,6 +135,37 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   result.set_nanos(static_cast<int32_t>(
       absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
   return result;
+}
+
+std::optional<absl::Duration> ParseDuration(std::string_view text) {
+  const absl::Duration max = 10'000 * 365 * kDay;
+  absl::Duration days;
+  if (const size_t end = text.find('d'); end != std::string_view::npos) {
+    uint32_t count = 0;
+    if (!absl::SimpleAtoi({text.data(), end}, &count)) return std::nullopt;
+    days = count * kDay;
+    text.remove_prefix(end + 1);
+    if (text.empty()) text = "0";
+  }
+  absl::Duration rest;
+  if (!absl::ParseDuration({text.data(), text.size()}, &rest) ||
+      rest < absl::ZeroDuration() || days + rest > max) {
+    return std::nullopt;
+  }
+  return days + rest;
+}
+
+std::string FormatDuration(const google::protobuf::Duration& duration) {
+  return absl::FormatDuration(FromProto(duration));
+}
+
+std::string FormatAge(absl::Duration age) {
+  age = std::max(age, absl::ZeroDuration());
+  const int64_t days = absl::IDivDuration(age, kDay, &age);
+  if (days > 0) return absl::StrFormat("%dd%dh", days, absl::ToInt64Hours(age));
+  const absl::Duration unit =
+      age < absl::Hours(1) ? absl::Seconds(1) : absl::Minutes(1);
+  return absl::FormatDuration(absl::Trunc(age, unit)) + (age < unit ? "s" : "");
 }
 
 }  // namespace enveloperelay::client

@@ -2,10 +2,12 @@
 #define ENVELOPE_RELAY_CLIENT_ENVELOPECTL_TEXT_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace enveloperelay::client {
@@ -27,6 +29,17 @@ std::string Padded(std::string_view text, size_t width);
 std::string FormatTimestamp(const google::protobuf::Timestamp& time);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+
+// Reads "500ms", "10m", "1h30m" or "7d" (a day has 24 h). Nothing: `text` is no
+// duration, negative, or longer than ten thousand years.
+std::optional<absl::Duration> ParseDuration(std::string_view text);
+
+// "10m", "1h30m".
+std::string FormatDuration(const google::protobuf::Duration& duration);
+
+// How long ago something was, in its two largest units: "12s", "3m12s", "2h5m",
+// "4d3h". "0s" when it is yet to come, as clocks differ.
+std::string FormatAge(absl::Duration age);
 
 }  // namespace enveloperelay::client
 

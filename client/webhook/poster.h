@@ -1,30 +1,19 @@
 #ifndef ENVELOPE_RELAY_CLIENT_WEBHOOK_POSTER_H_
 #define ENVELOPE_RELAY_CLIENT_WEBHOOK_POSTER_H_
 
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/webhook/http_post.h"
 
 namespace enveloperelay::client {
 
-// Where webhooks are posted to.
-struct IngressUrl {
-  std::string host;  // name or address, IPv6 without brackets
-  std::string port;
-  std::string path;
-
-  // "127.0.0.1:8080", "[::1]:8080".
-  std::string Authority() const;
-};
-
-// Reads "127.0.0.1:8080", "http://relay.internal:8080" or "http://relay/path".
-// Port 80 and the path /webhooks/signplus are the defaults.
-// Errors: kInvalidArgument, saying what is allowed.
-absl::StatusOr<IngressUrl> ParseIngressUrl(std::string_view text);
+// Reads the address of an ingress as ParseHttpUrl does; /webhooks/signplus is
+// the default path. Errors: kInvalidArgument, saying what is allowed.
+absl::StatusOr<HttpUrl> ParseIngressUrl(std::string_view text);
 
 // Reads the ingress token from `path`: the first line that is neither empty nor
 // a comment (#).
@@ -42,13 +31,9 @@ struct StoredWebhook {
 // on the caller's thread. Not thread-safe.
 class WebhookPoster {
  public:
-  // Empty `token`: none is sent. `timeout` is that of each step of a request:
-  // connecting, sending, and receiving the answer.
-  WebhookPoster(IngressUrl url, std::string token,
+  // Empty `token`: none is sent. `timeout`: see HttpPosterOptions.
+  WebhookPoster(HttpUrl url, std::string token,
                 absl::Duration timeout = absl::Seconds(10));
-  ~WebhookPoster();
-  WebhookPoster(const WebhookPoster&) = delete;
-  WebhookPoster& operator=(const WebhookPoster&) = delete;
 
   // Returns when the relay has answered. A connection that was closed since the
   // last request is opened again.
@@ -57,12 +42,9 @@ class WebhookPoster {
   // 200, with status, reason and detail in the message.
   absl::StatusOr<StoredWebhook> Post(std::string_view body);
 
-  // Returns at `time`.
-  void WaitUntil(absl::Time time);
-
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::string token_;
+  HttpPoster poster_;
 };
 
 }  // namespace enveloperelay::client

@@ -45,6 +45,9 @@ struct Config {
   uint64_t streams_max = 0;
   uint64_t unary_calls_max = 0;
   uint64_t filter_bytes_max = 0;
+  uint64_t subscriptions_max = 0;
+  uint64_t subscription_unsettled_max = 0;
+  uint64_t subscription_dead_letters_max = 0;
   absl::Duration stream_max_age;
   absl::Duration stream_stall_timeout;
 

@@ -395,6 +395,28 @@ void AddGrpcLimits(std::vector<Option>& options) {
        .group = group,
        .default_text = "10000",
        .help = "Other calls at once, those that wait for an event included."}));
+  options.push_back(Count(
+      &Config::subscriptions_max, {.min = 1, .max = 1'000'000, .zero = ""},
+      {.name = "subscriptions-max",
+       .group = group,
+       .default_text = "10000",
+       .help = "Durable subscriptions; a further one is refused."}));
+  options.push_back(Count(
+      &Config::subscription_unsettled_max,
+      {.min = 1, .max = 10'000'000, .zero = ""},
+      {.name = "subscription-unsettled-max",
+       .group = group,
+       .default_text = "250000",
+       .help = "Events that one subscription has delivered and that are not "
+               "settled; new ones wait beyond it."}));
+  options.push_back(Count(
+      &Config::subscription_dead_letters_max,
+      {.min = 1, .max = 100'000'000, .zero = ""},
+      {.name = "subscription-dead-letters-max",
+       .group = group,
+       .default_text = "100000",
+       .help = "Dead letters of one subscription; events are delivered again "
+               "instead beyond it."}));
   options.push_back(Size(&Config::filter_bytes_max,
                          {.min = kMiB, .max = kTiB, .zero = ""},
                          {.name = "filter-bytes-max",

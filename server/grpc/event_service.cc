@@ -8,40 +8,47 @@
 #include <spdlog/spdlog.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "prometheus/registry.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/grpc/calls.h"
+#include "server/grpc/management_call.h"
 #include "server/grpc/pooled_call.h"
+#include "server/grpc/unary_call.h"
 #include "server/log/event_log.h"
 #include "server/stream/errors.h"
 #include "server/stream/filter.h"
 #include "server/stream/listing.h"
+#include "server/stream/log_source.h"
 #include "server/stream/lookup.h"
 #include "server/stream/metrics.h"
 #include "server/stream/request.h"
+#include "server/stream/response.h"
+#include "server/stream/source.h"
+#include "server/stream/step_scheduler.h"
 #include "server/stream/stream.h"
+#include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/management.h"
+#include "server/subscriptions/subscriptions.h"
+#include "server/subscriptions/worker_source.h"
 
 namespace enveloperelay {
 namespace {
 
 using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
-
-// What every call here needs of the service.
-struct CallEnvironment {
-  EventLog& log;
-  Calls& calls;
-  CallPool& pool;
-};
 
 // Parses what a client sent, and lets go of the bytes: gRPC would keep them,
 // and the buffer that they came in, for as long as the call is open.
@@ -59,6 +66,12 @@ absl::StatusOr<Request> Parse(const grpc::ByteBuffer* bytes) {
   return request;
 }
 
+std::string RandomWorkerId() {
+  thread_local absl::BitGen random;
+  return absl::StrCat(
+      "worker-", absl::Hex(absl::Uniform<uint64_t>(random), absl::kZeroPad16));
+}
+
 size_t FilterBytes(const ReadSpec& spec) {
   return spec.filter == nullptr ? 0 : spec.filter->memory_bytes();
 }
@@ -72,32 +85,28 @@ class FailedStream final : public WriteReactor {
   void OnDone() override { delete this; }
 };
 
-grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
-                                    const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 // The call of a stream. It keeps itself alive until gRPC is done with it.
 class SubscribeCall final : public WriteReactor,
                             public PooledCall,
                             private StreamCall {
  public:
+  // `make_source` is given what steps the stream.
   SubscribeCall(const CallEnvironment& environment, const Clock& clock,
                 const StreamOptions& options, StreamMetrics& metrics,
-                SubscribeSpec spec, grpc::CallbackServerContext* context)
+                absl::Duration heartbeat_interval,
+                grpc::CallbackServerContext* context,
+                absl::FunctionRef<std::unique_ptr<StreamSource>(StepScheduler&)>
+                    make_source)
       : PooledCall(environment.pool),
         calls_(environment.calls),
         metrics_(metrics),
         context_(context),
-        stream_({.log = environment.log,
-                 .clock = clock,
+        stream_({.clock = clock,
                  .options = options,
                  .metrics = metrics,
                  .steps = *this,
                  .call = *this},
-                std::move(spec), Jitter()) {}
+                make_source(*this), heartbeat_interval, Jitter()) {}
 
   void Begin(std::shared_ptr<SubscribeCall> self) {
     self_ = std::move(self);
@@ -163,44 +172,28 @@ class SubscribeCall final : public WriteReactor,
   Stream stream_;
 };
 
-// A unary call that runs on the pool. It keeps itself alive until gRPC is done
-// with it.
-class UnaryCall : public grpc::ServerUnaryReactor, public PooledCall {
+// A unary call that answers with bytes.
+class RawUnaryCall : public UnaryCall {
  public:
-  UnaryCall(const CallEnvironment& environment, grpc::ByteBuffer* response)
-      : PooledCall(environment.pool),
-        calls_(environment.calls),
-        response_(response) {}
-
-  void Begin(std::shared_ptr<UnaryCall> self) {
-    self_ = std::move(self);
-    StepSoon();
-  }
-
-  void OnDone() override {
-    Post([this] { StopSteps(); });
-    calls_.Leave(this);
-    self_.reset();
-  }
+  RawUnaryCall(const CallEnvironment& environment, grpc::ByteBuffer* response)
+      : UnaryCall(environment), response_(response) {}
 
  protected:
   void Respond(absl::StatusOr<grpc::ByteBuffer> response) {
     const absl::Status status = response.status();
     if (status.ok()) *response_ = *std::move(response);
-    Finish(ToGrpcStatus(status));
+    UnaryCall::Finish(ToGrpcStatus(status));
   }
 
  private:
-  Calls& calls_;
   grpc::ByteBuffer* const response_;
-  std::shared_ptr<UnaryCall> self_;
 };
 
-class ListEventsCall final : public UnaryCall, private ListCall {
+class ListEventsCall final : public RawUnaryCall, private ListCall {
  public:
   ListEventsCall(const CallEnvironment& environment, ListSpec spec,
                  grpc::ByteBuffer* response)
-      : UnaryCall(environment, response),
+      : RawUnaryCall(environment, response),
         listing_({.log = environment.log, .steps = *this, .call = *this},
                  std::move(spec)) {}
 
@@ -222,11 +215,11 @@ class ListEventsCall final : public UnaryCall, private ListCall {
   Listing listing_;
 };
 
-class GetEventCall final : public UnaryCall {
+class GetEventCall final : public RawUnaryCall {
  public:
   GetEventCall(const CallEnvironment& environment, v1::GetEventRequest request,
                grpc::ByteBuffer* response)
-      : UnaryCall(environment, response),
+      : RawUnaryCall(environment, response),
         log_(environment.log),
         request_(std::move(request)) {}
 
@@ -240,14 +233,37 @@ class GetEventCall final : public UnaryCall {
 
 }  // namespace
 
-EventService::EventService(const Options& options, EventLog& log,
-                           const Clock& clock, prometheus::Registry& registry)
-    : options_(options.stream),
-      log_(log),
+EventService::EventService(const StreamOptions& options,
+                           const CallEnvironment& environment,
+                           const Clock& clock, Subscriptions& subscriptions,
+                           Management& management,
+                           prometheus::Registry& registry)
+    : options_(options),
+      environment_(environment),
       clock_(clock),
-      metrics_(registry),
-      calls_(options.calls),
-      pool_(options.threads, log.tail()) {}
+      subscriptions_(subscriptions),
+      management_(management),
+      metrics_(registry) {}
+
+std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
+                                                       const std::string& peer,
+                                                       StepScheduler& steps) {
+  const BatchLimits limits{.events_max = spec.batch_events_max,
+                           .bytes_max = spec.batch_bytes_max};
+  if (!spec.worker.has_value()) {
+    return std::make_unique<LogSource>(std::move(spec.read), limits,
+                                       spec.until_caught_up, environment_.log);
+  }
+  WorkerSpec worker{.worker_id = spec.worker->worker_id,
+                    .peer = peer,
+                    .view = spec.read.view,
+                    .batch = limits,
+                    .outstanding_max = spec.worker->outstanding_max};
+  if (worker.worker_id.empty()) worker.worker_id = RandomWorkerId();
+  return std::make_unique<WorkerSource>(spec.worker->subscription,
+                                        std::move(worker), subscriptions_,
+                                        environment_.log, steps);
+}
 
 WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request) {
@@ -262,11 +278,14 @@ WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
   if (!spec.ok()) return fail(spec.status());
 
   const size_t filter_bytes = FilterBytes(spec->read);
+  const absl::Duration heartbeat_interval = spec->heartbeat_interval;
   const auto call = std::make_shared<SubscribeCall>(
-      CallEnvironment{.log = log_, .calls = calls_, .pool = pool_}, clock_,
-      options_, metrics_, *std::move(spec), context);
+      environment_, clock_, options_, metrics_, heartbeat_interval, context,
+      [&](StepScheduler& steps) {
+        return MakeSource(*std::move(spec), context->peer(), steps);
+      });
   const absl::Status entered =
-      calls_.Enter(call, Calls::Kind::kStream, filter_bytes);
+      environment_.calls.Enter(call, Calls::Kind::kStream, filter_bytes);
   if (!entered.ok()) return fail(entered);
   call->Begin(call);
   return call.get();
@@ -283,10 +302,9 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
 
   const size_t filter_bytes = FilterBytes(spec->read);
   const auto call = std::make_shared<ListEventsCall>(
-      CallEnvironment{.log = log_, .calls = calls_, .pool = pool_},
-      *std::move(spec), response);
+      environment_, *std::move(spec), response);
   const absl::Status entered =
-      calls_.Enter(call, Calls::Kind::kUnary, filter_bytes);
+      environment_.calls.Enter(call, Calls::Kind::kUnary, filter_bytes);
   if (!entered.ok()) return FinishNow(context, entered);
   call->Begin(call);
   return call.get();
@@ -300,10 +318,9 @@ grpc::ServerUnaryReactor* EventService::GetEvent(
   if (!parsed.ok()) return FinishNow(context, parsed.status());
 
   const auto call = std::make_shared<GetEventCall>(
-      CallEnvironment{.log = log_, .calls = calls_, .pool = pool_},
-      *std::move(parsed), response);
+      environment_, *std::move(parsed), response);
   const absl::Status entered =
-      calls_.Enter(call, Calls::Kind::kUnary, /*filter_bytes=*/0);
+      environment_.calls.Enter(call, Calls::Kind::kUnary, /*filter_bytes=*/0);
   if (!entered.ok()) return FinishNow(context, entered);
   call->Begin(call);
   return call.get();
@@ -312,18 +329,16 @@ grpc::ServerUnaryReactor* EventService::GetEvent(
 grpc::ServerUnaryReactor* EventService::GetLog(
     grpc::CallbackServerContext* context, const v1::GetLogRequest* /*request*/,
     v1::GetLogResponse* response) {
-  if (calls_.draining()) return FinishNow(context, DrainingError());
-  *response = DescribeLog(log_.Bounds());
+  if (environment_.calls.draining()) return FinishNow(context, DrainingError());
+  *response = DescribeLog(environment_.log.Bounds());
   return FinishNow(context, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* EventService::Acknowledge(
-    grpc::CallbackServerContext* context,
-    const v1::AcknowledgeRequest* /*request*/,
-    v1::AcknowledgeResponse* /*response*/) {
-  return FinishNow(context,
-                   NotImplementedError("durable subscriptions, and with them "
-                                       "Acknowledge, are not implemented yet"));
+    grpc::CallbackServerContext* context, const v1::AcknowledgeRequest* request,
+    v1::AcknowledgeResponse* response) {
+  return StartManagementCall(environment_, management_, context, request,
+                             response);
 }
 
 }  // namespace enveloperelay

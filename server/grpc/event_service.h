@@ -5,18 +5,21 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <chrono>
-#include <cstddef>
+#include <memory>
+#include <string>
 
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "prometheus/registry.h"
 #include "server/base/clock.h"
-#include "server/grpc/calls.h"
-#include "server/grpc/pooled_call.h"
-#include "server/log/event_log.h"
+#include "server/grpc/unary_call.h"
 #include "server/stream/metrics.h"
+#include "server/stream/request.h"
+#include "server/stream/source.h"
+#include "server/stream/step_scheduler.h"
 #include "server/stream/stream.h"
+#include "server/subscriptions/management.h"
+#include "server/subscriptions/subscriptions.h"
 
 namespace enveloperelay {
 
@@ -35,23 +38,10 @@ using EventServiceBase =
 // registered with. Thread-safe.
 class EventService final : public EventServiceBase {
  public:
-  struct Options {
-    StreamOptions stream = {};
-    CallLimits calls = {};
-    // Run the streams and read the log for them.
-    size_t threads = 2;
-  };
-
-  // `log`, `clock` and `registry` outlive it.
-  EventService(const Options& options, EventLog& log, const Clock& clock,
-               prometheus::Registry& registry);
-
-  // Ends every stream as planned, and turns new calls away.
-  void Drain() { calls_.Drain(); }
-  // Returns when no call is left, or at `deadline`: then false.
-  bool WaitUntilIdle(std::chrono::steady_clock::time_point deadline) {
-    return calls_.WaitUntilEmpty(deadline);
-  }
+  // All outlive it.
+  EventService(const StreamOptions& options, const CallEnvironment& environment,
+               const Clock& clock, Subscriptions& subscriptions,
+               Management& management, prometheus::Registry& registry);
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(
       grpc::CallbackServerContext* context,
@@ -71,12 +61,16 @@ class EventService final : public EventServiceBase {
       v1::AcknowledgeResponse* response) override;
 
  private:
+  std::unique_ptr<StreamSource> MakeSource(SubscribeSpec spec,
+                                           const std::string& peer,
+                                           StepScheduler& steps);
+
   const StreamOptions options_;
-  EventLog& log_;
+  const CallEnvironment environment_;
   const Clock& clock_;
+  Subscriptions& subscriptions_;
+  Management& management_;
   StreamMetrics metrics_;
-  Calls calls_;
-  CallPool pool_;
 };
 
 }  // namespace enveloperelay

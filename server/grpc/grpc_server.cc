@@ -20,21 +20,22 @@
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
-#include "prometheus/registry.h"
+#include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "server/base/address.h"
-#include "server/base/clock.h"
 #include "server/grpc/event_service.h"
-#include "server/log/event_log.h"
+#include "server/log/tail.h"
 
 namespace enveloperelay {
 namespace {
@@ -56,6 +57,16 @@ constexpr absl::Duration kCloseGrace = absl::Milliseconds(250);
 std::string HostName() {
   std::array<char, 256> name = {};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+double RandomShare() {
+  thread_local absl::InsecureBitGen random;
+  return absl::Uniform(random, 0.0, 1.0);
+}
+
+uint64_t RandomBits() {
+  thread_local absl::BitGen random;
+  return absl::Uniform<uint64_t>(random);
 }
 
 // gRPC's own logging, in the relay's.
@@ -124,33 +135,46 @@ std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
 
 }  // namespace
 
-GrpcServer::GrpcServer(const Options& options, EventLog& log,
-                       const Clock& clock, prometheus::Registry& registry)
-    : service_({.stream = {.server_id = options.server_id.empty()
-                                            ? HostName()
-                                            : options.server_id,
-                           .max_stream_age = options.max_stream_age,
-                           .stall_timeout = options.stall_timeout},
-                .calls = options.calls,
-                .threads = options.threads},
-               log, clock, registry) {}
+GrpcServer::GrpcServer(const Options& options, const Environment& environment)
+    : calls_(options.calls),
+      pool_(options.threads, environment.log.tail()),
+      host_(pool_),
+      subscriptions_({.log = environment.log,
+                      .store = environment.store,
+                      .clock = environment.clock,
+                      .limits = options.subscription,
+                      .random = RandomShare,
+                      .random_bits = RandomBits},
+                     options.subscriptions_max, host_),
+      management_(subscriptions_, environment.log),
+      event_service_(
+          {.server_id =
+               options.server_id.empty() ? HostName() : options.server_id,
+           .max_stream_age = options.max_stream_age,
+           .stall_timeout = options.stall_timeout},
+          {.log = environment.log, .calls = calls_, .pool = pool_},
+          environment.clock, subscriptions_, management_, environment.registry),
+      subscription_service_(
+          {.log = environment.log, .calls = calls_, .pool = pool_},
+          management_) {}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const Options& options, EventLog& log, const Clock& clock,
-    prometheus::Registry& registry) {
+    const Options& options, const Environment& environment) {
   gpr_set_log_function(LogForGrpc);
   google::protobuf::SetLogHandler(LogForProtobuf);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::channelz::experimental::InitChannelzService();
 
-  std::unique_ptr<GrpcServer> server(
-      new GrpcServer(options, log, clock, registry));
+  std::unique_ptr<GrpcServer> server(new GrpcServer(options, environment));
+  const absl::Status loaded = server->subscriptions_.Load();
+  if (!loaded.ok()) return loaded;
   grpc::ServerBuilder builder;
   Configure(options, builder);
   builder.AddListeningPort(options.address.ToString(),
                            grpc::InsecureServerCredentials(), &server->port_);
-  builder.RegisterService(&server->service_);
+  builder.RegisterService(&server->event_service_);
+  builder.RegisterService(&server->subscription_service_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ",
@@ -163,20 +187,25 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
 
 GrpcServer::~GrpcServer() {
   if (server_ != nullptr) Drain(absl::Now());
+  subscriptions_.Close();
+  // Before what a step may still use.
+  pool_.Stop();
 }
 
 void GrpcServer::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
   health->SetServingStatus("", serving);
-  health->SetServingStatus(v1::EnvelopeEventService::service_full_name(),
-                           serving);
+  for (const char* service : {v1::EnvelopeEventService::service_full_name(),
+                              v1::SubscriptionService::service_full_name()}) {
+    health->SetServingStatus(service, serving);
+  }
 }
 
 void GrpcServer::Drain(absl::Time deadline) {
   if (std::exchange(drained_, true)) return;
   SetServing(false);
-  service_.Drain();
-  service_.WaitUntilIdle(ToSteady(deadline));
+  calls_.Drain();
+  calls_.WaitUntilEmpty(ToSteady(deadline));
   // Calls of the health service and the like have no end of their own.
   const absl::Time close = std::min(deadline, absl::Now() + kCloseGrace);
   server_->Shutdown(absl::ToChronoTime(close));

@@ -13,12 +13,21 @@
 #include "prometheus/registry.h"
 #include "server/base/address.h"
 #include "server/base/clock.h"
+#include "server/grpc/calls.h"
 #include "server/grpc/event_service.h"
+#include "server/grpc/pooled_call.h"
+#include "server/grpc/pooled_host.h"
+#include "server/grpc/subscription_service.h"
 #include "server/log/event_log.h"
+#include "server/log/state_store.h"
+#include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/management.h"
+#include "server/subscriptions/subscriptions.h"
 
 namespace enveloperelay {
 
-// The gRPC port: EnvelopeEventService over an EventLog, health, reflection and
+// The gRPC port: EnvelopeEventService over an EventLog, SubscriptionService
+// over a StateStore, health, reflection and
 // channelz, without TLS. Start, SetServing, Drain and the destructor are for
 // one thread.
 class GrpcServer {
@@ -33,20 +42,28 @@ class GrpcServer {
     // A stream whose client reads nothing for so long is ended.
     absl::Duration stall_timeout = absl::Minutes(15);
     CallLimits calls = {};
-    // Bytes of the largest request.
-    size_t request_bytes_max = size_t{1} << 20;
+    size_t subscriptions_max = 10'000;
+    SubscriptionLimits subscription = {};
+    // Bytes of the largest request: as many as gRPC allows by default.
+    size_t request_bytes_max = size_t{4} << 20;
     // Bytes of the headers of a request.
     size_t metadata_bytes_max = size_t{16} << 10;
     // Run the streams and read the log for them.
     size_t threads = 2;
   };
 
+  // What it serves; all outlive the server.
+  struct Environment {
+    EventLog& log;
+    StateStore& store;
+    const Clock& clock;
+    prometheus::Registry& registry;
+  };
   // Listens, and serves: health says NOT_SERVING until SetServing(true).
-  // `log`, `clock` and `registry` outlive the server.
-  // Errors: kUnavailable (cannot listen; says where and why).
+  // Errors: kUnavailable (cannot listen; says where and why), kDataLoss (the
+  // stored subscriptions are damaged).
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const Options& options, EventLog& log, const Clock& clock,
-      prometheus::Registry& registry);
+      const Options& options, const Environment& environment);
 
   // Drains without patience, if it is not drained yet.
   ~GrpcServer();
@@ -55,7 +72,7 @@ class GrpcServer {
 
   uint16_t port() const { return static_cast<uint16_t>(port_); }
 
-  // What grpc.health.v1 says, of the server and of EnvelopeEventService.
+  // What grpc.health.v1 says, of the server and of each of its services.
   void SetServing(bool serving);
 
   // Not serving from now on; ends every stream as planned, waits until the
@@ -64,10 +81,15 @@ class GrpcServer {
   void Drain(absl::Time deadline);
 
  private:
-  GrpcServer(const Options& options, EventLog& log, const Clock& clock,
-             prometheus::Registry& registry);
+  GrpcServer(const Options& options, const Environment& environment);
 
-  EventService service_;
+  Calls calls_;
+  CallPool pool_;
+  PooledHost host_;
+  Subscriptions subscriptions_;
+  Management management_;
+  EventService event_service_;
+  SubscriptionService subscription_service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
   bool drained_ = false;

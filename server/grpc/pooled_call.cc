@@ -20,7 +20,7 @@ CallPool::CallPool(size_t threads, Tail& tail)
         boost::asio::post(threads_, std::move(job));
       }) {}
 
-CallPool::~CallPool() {
+void CallPool::Stop() {
   growth_.Close();
   threads_.stop();
   threads_.join();

@@ -25,9 +25,12 @@ class CallPool {
   // `tail` outlives it.
   CallPool(size_t threads, Tail& tail);
   // No call may be left.
-  ~CallPool();
+  ~CallPool() { Stop(); }
   CallPool(const CallPool&) = delete;
   CallPool& operator=(const CallPool&) = delete;
+
+  // Returns when the threads have ended: no step runs any more.
+  void Stop();
 
   boost::asio::thread_pool::executor_type executor() {
     return threads_.get_executor();

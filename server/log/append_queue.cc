@@ -7,13 +7,26 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/mutex.h"
+#include "server/log/state_store.h"
 
 namespace enveloperelay {
 namespace {
 
 // Bounds of one commit: how long its sync may take, how large its chunk is.
+// They hold for appends and for writes of state, each by itself, so that
+// neither waits for the other.
 constexpr size_t kGroupEventsMax = 4096;
+constexpr size_t kGroupStateWritesMax = 4096;
 constexpr size_t kGroupBytesMax = size_t{4} << 20;
+
+size_t BytesOf(const std::vector<StateChange>& changes) {
+  size_t bytes = 0;
+  for (const StateChange& change : changes) {
+    bytes += change.key.size() + change.range_end.size();
+    if (change.value.has_value()) bytes += change.value->size();
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -32,10 +45,26 @@ absl::Status AppendQueue::Push(PendingAppend& append) {
   return absl::OkStatus();
 }
 
-std::vector<PendingAppend> AppendQueue::TakeGroup() {
-  std::vector<PendingAppend> group;
+absl::Status AppendQueue::Push(PendingStateWrite& write) {
   const MutexLock lock(mutex_);
-  while (waiting_.empty() && !closed_) changed_.Wait(mutex_);
+  if (closed_) return absl::UnavailableError("the log is closing");
+  waiting_state_.push_back(std::move(write));
+  if (waiting_state_.size() == 1) changed_.NotifyAll();
+  return absl::OkStatus();
+}
+
+CommitGroup AppendQueue::TakeGroup() {
+  CommitGroup group;
+  const MutexLock lock(mutex_);
+  while (waiting_.empty() && waiting_state_.empty() && !closed_) {
+    changed_.Wait(mutex_);
+  }
+  TakeAppends(group.appends);
+  TakeStateWrites(group.state_writes);
+  return group;
+}
+
+void AppendQueue::TakeAppends(std::vector<PendingAppend>& group) {
   while (!waiting_.empty() && group.size() < kGroupEventsMax) {
     const size_t bytes = waiting_.front().event.size();
     if (!group.empty() && taken_bytes_ + bytes > kGroupBytesMax) break;
@@ -44,7 +73,16 @@ std::vector<PendingAppend> AppendQueue::TakeGroup() {
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  return group;
+}
+
+void AppendQueue::TakeStateWrites(std::vector<PendingStateWrite>& group) {
+  size_t group_bytes = 0;
+  while (!waiting_state_.empty() && group.size() < kGroupStateWritesMax) {
+    group_bytes += BytesOf(waiting_state_.front().changes);
+    if (!group.empty() && group_bytes > kGroupBytesMax) break;
+    group.push_back(std::move(waiting_state_.front()));
+    waiting_state_.pop_front();
+  }
 }
 
 void AppendQueue::ReleaseGroup() {

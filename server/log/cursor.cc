@@ -1,6 +1,5 @@
 #include "server/log/cursor.h"
 
-#include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
 #include <cstddef>
 #include <string>
@@ -11,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/base/crc32c.h"
 #include "server/log/sequence.h"
 
 namespace enveloperelay {
@@ -27,10 +27,6 @@ constexpr size_t kLogIdAt = 1;
 constexpr size_t kSequenceAt = 9;
 constexpr size_t kCrcAt = 17;
 constexpr size_t kBinarySize = 21;
-
-// CRC-32C (Castagnoli), as in RFC 3720, appendix B.4.
-using Crc32c =
-    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
 
 absl::Status NotACursor() {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -49,9 +45,8 @@ std::string EncodeCursor(const Cursor& cursor) {
   binary[0] = kVersion;
   store_big_u64(&binary[kLogIdAt], cursor.log_id.value);
   store_big_u64(&binary[kSequenceAt], cursor.sequence.value);
-  Crc32c crc;
-  crc.process_bytes(binary, kCrcAt);
-  store_big_u32(&binary[kCrcAt], crc.checksum());
+  store_big_u32(&binary[kCrcAt],
+                Crc32c({reinterpret_cast<const char*>(binary), kCrcAt}));
 
   // 21 bytes are 28 characters exactly: there is no padding to write or to
   // vary, so a position has one spelling.

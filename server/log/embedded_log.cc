@@ -114,6 +114,7 @@ absl::Status EmbeddedLog::Start() {
   commit_.emplace(
       GroupCommit::Parts{*store_, *extent_, *recent_, tail_, health_, metrics_},
       options_.pending_bytes_max);
+  state_.emplace(*store_, *commit_);
   maintenance_ = std::thread([this] { MaintainUntilClosed(); });
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
+#include "server/log/embedded_state_store.h"
 #include "server/log/event_log.h"
 #include "server/log/extent.h"
 #include "server/log/group_commit.h"
@@ -28,6 +29,7 @@
 #include "server/log/recent.h"
 #include "server/log/retention.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
 #include "server/log/store.h"
 #include "server/log/store_reader.h"
 #include "server/log/tail.h"
@@ -83,8 +85,8 @@ class EmbeddedLog final : public EventLog {
   EmbeddedLog(const EmbeddedLog&) = delete;
   EmbeddedLog& operator=(const EmbeddedLog&) = delete;
 
-  // Takes no more appends, and returns when those taken are durable and
-  // answered. What is stored can still be read.
+  // Takes no more appends and no more writes of state, and returns when those
+  // taken are durable and answered. What is stored can still be read.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Applies retention and looks at the disk's free space now, as the log does
@@ -107,6 +109,10 @@ class EmbeddedLog final : public EventLog {
   absl::Status Health() const override;
   Tail& tail() override { return tail_; }
 
+  // The state that is kept beside the events. Lives as long as the log. A write
+  // is refused for no reason but closing and a final failure.
+  StateStore& state() { return *state_; }
+
  private:
   EmbeddedLog(EmbeddedLogOptions options, const Clock& clock,
               prometheus::Registry& registry);
@@ -128,6 +134,7 @@ class EmbeddedLog final : public EventLog {
   std::optional<Recent> recent_;
   std::optional<StoreReader> reader_;
   std::optional<GroupCommit> commit_;
+  std::optional<EmbeddedStateStore> state_;
 
   Mutex maintain_mutex_;
   std::optional<Retention> retention_ ABSL_GUARDED_BY(maintain_mutex_);

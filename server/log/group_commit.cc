@@ -18,6 +18,7 @@
 #include "server/log/layout.h"
 #include "server/log/record.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
 
 namespace enveloperelay {
 namespace {
@@ -39,6 +40,17 @@ void GroupCommit::Append(EncodedEvent event, EventLog::AppendDone done) {
   if (!status.ok()) std::move(append.done)(std::move(status));
 }
 
+void GroupCommit::WriteState(std::vector<StateChange> changes,
+                             StateStore::WriteDone done) {
+  PendingStateWrite write{.changes = std::move(changes),
+                          .done = std::move(done)};
+  // A disk that is nearly full is no reason: what is left is kept free for
+  // this, and state shrinks too.
+  absl::Status status = parts_.health.failure();
+  if (status.ok()) status = queue_.Push(write);
+  if (!status.ok()) std::move(write.done)(std::move(status));
+}
+
 void GroupCommit::Close() {
   queue_.Close();
   if (thread_.joinable()) thread_.join();
@@ -46,14 +58,14 @@ void GroupCommit::Close() {
 
 void GroupCommit::Run() {
   for (;;) {
-    std::vector<PendingAppend> group = queue_.TakeGroup();
+    CommitGroup group = queue_.TakeGroup();
     if (group.empty()) return;
     Commit(group);
     queue_.ReleaseGroup();
   }
 }
 
-void GroupCommit::Commit(std::vector<PendingAppend>& group) {
+void GroupCommit::Commit(CommitGroup& group) {
   absl::Status failure = parts_.health.failure();
   Draft draft;
   if (failure.ok()) {
@@ -61,21 +73,37 @@ void GroupCommit::Commit(std::vector<PendingAppend>& group) {
     failure = Write(draft);
   }
   if (!failure.ok()) {
-    draft.answers.assign(group.size(), failure);
+    draft.answers.assign(group.appends.size(), failure);
   } else {
     Publish(draft);
+    const auto state_writes = static_cast<double>(group.state_writes.size());
+    parts_.metrics.state_writes.Increment(state_writes);
   }
-  for (size_t i = 0; i < group.size(); ++i) {
-    std::move(group[i].done)(std::move(draft.answers[i]));
+  for (size_t i = 0; i < group.appends.size(); ++i) {
+    std::move(group.appends[i].done)(std::move(draft.answers[i]));
+  }
+  for (PendingStateWrite& write : group.state_writes) {
+    std::move(write.done)(failure);
   }
 }
 
-GroupCommit::Draft GroupCommit::Prepare(
-    const std::vector<PendingAppend>& group) const {
+GroupCommit::Draft GroupCommit::Prepare(const CommitGroup& group) const {
+  Draft draft;
+  if (!group.appends.empty()) PrepareAppends(group.appends, draft);
+  for (const PendingStateWrite& write : group.state_writes) {
+    for (const StateChange& change : write.changes) {
+      parts_.store.PutState(change, draft.batch);
+    }
+  }
+  return draft;
+}
+
+void GroupCommit::PrepareAppends(const std::vector<PendingAppend>& appends,
+                                 Draft& draft) const {
   std::vector<std::string_view> ids;
-  ids.reserve(group.size());
+  ids.reserve(appends.size());
   size_t bytes = 0;
-  for (const PendingAppend& append : group) {
+  for (const PendingAppend& append : appends) {
     ids.emplace_back(append.event.event_id);
     bytes +=
         append.event.head.size() + append.event.payload.size() + kStampBytes;
@@ -83,19 +111,18 @@ GroupCommit::Draft GroupCommit::Prepare(
   const std::vector<absl::StatusOr<Sequence>> stored =
       parts_.store.FindEventIds(ids);
 
-  Draft draft;
   draft.last = parts_.extent.last();
   draft.chunk->bytes.reserve(bytes);
-  draft.chunk->records.reserve(group.size());
+  draft.chunk->records.reserve(appends.size());
   std::unordered_map<std::string_view, Sequence> added;
-  for (size_t i = 0; i < group.size(); ++i) {
+  for (size_t i = 0; i < appends.size(); ++i) {
     const auto twin = added.find(ids[i]);
     if (twin != added.end()) {
       draft.answers.emplace_back(Appended{twin->second, /*duplicate=*/true});
     } else if (stored[i].ok() && parts_.extent.IsRetained(*stored[i])) {
       draft.answers.emplace_back(Appended{*stored[i], /*duplicate=*/true});
     } else if (stored[i].ok() || absl::IsNotFound(stored[i].status())) {
-      AddRecord(group[i].event, draft);
+      AddRecord(appends[i].event, draft);
       added.emplace(ids[i], draft.last.sequence);
       draft.answers.emplace_back(Appended{draft.last.sequence});
     } else {
@@ -103,7 +130,6 @@ GroupCommit::Draft GroupCommit::Prepare(
       draft.answers.emplace_back(stored[i].status());
     }
   }
-  return draft;
 }
 
 void GroupCommit::AddRecord(const EncodedEvent& event, Draft& draft) const {
@@ -121,9 +147,8 @@ void GroupCommit::AddRecord(const EncodedEvent& event, Draft& draft) const {
 }
 
 absl::Status GroupCommit::Write(Draft& draft) {
-  const auto events = static_cast<double>(draft.chunk->records.size());
   // A group of duplicates only: the first ones are durable already.
-  if (events == 0) return absl::OkStatus();
+  if (draft.batch.Count() == 0) return absl::OkStatus();
   const auto begin = std::chrono::steady_clock::now();
   const absl::Status written = parts_.store.Write(draft.batch);
   if (!written.ok()) {
@@ -133,7 +158,8 @@ absl::Status GroupCommit::Write(Draft& draft) {
   const std::chrono::duration<double> took =
       std::chrono::steady_clock::now() - begin;
   parts_.metrics.commit_duration_seconds.Observe(took.count());
-  parts_.metrics.commit_events.Observe(events);
+  const auto events = static_cast<double>(draft.chunk->records.size());
+  if (events > 0) parts_.metrics.commit_events.Observe(events);
   return absl::OkStatus();
 }
 

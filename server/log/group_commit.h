@@ -19,15 +19,16 @@
 #include "server/log/recent.h"
 #include "server/log/record.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
 #include "server/log/store.h"
 #include "server/log/tail.h"
 
 namespace enveloperelay {
 
-// Stores appends in groups: one thread writes all that have gathered in one
-// batch with one sync, while the next ones gather. A sync costs as much for
-// hundreds of events as for one, so this is what throughput rests on.
-// Thread-safe.
+// Stores appends and writes of state in groups: one thread writes all that have
+// gathered in one batch with one sync, while the next ones gather. A sync costs
+// as much for hundreds of events as for one, so this is what throughput rests
+// on. Thread-safe.
 class GroupCommit {
  public:
   // What a commit works on. All must outlive the GroupCommit.
@@ -40,7 +41,7 @@ class GroupCommit {
     LogMetrics& metrics;
   };
 
-  // Starts the thread. `pending_bytes_max` bounds what waits.
+  // Starts the thread. `pending_bytes_max` bounds the appends that wait.
   GroupCommit(const Parts& parts, size_t pending_bytes_max);
   // Closes.
   ~GroupCommit();
@@ -50,7 +51,10 @@ class GroupCommit {
   // See EventLog::Append. `done` is called here if the append is refused.
   void Append(EncodedEvent event, EventLog::AppendDone done);
 
-  // Takes no more appends, and returns when all are answered. Not from a
+  // See StateStore::Write. `done` is called here if the write is refused.
+  void WriteState(std::vector<StateChange> changes, StateStore::WriteDone done);
+
+  // Takes no more, and returns when all that was taken is answered. Not from a
   // `done`.
   void Close();
 
@@ -66,8 +70,10 @@ class GroupCommit {
   };
 
   void Run();
-  void Commit(std::vector<PendingAppend>& group);
-  Draft Prepare(const std::vector<PendingAppend>& group) const;
+  void Commit(CommitGroup& group);
+  Draft Prepare(const CommitGroup& group) const;
+  void PrepareAppends(const std::vector<PendingAppend>& appends,
+                      Draft& draft) const;
   void AddRecord(const EncodedEvent& event, Draft& draft) const;
   absl::Status Write(Draft& draft);
   void Publish(const Draft& draft);

@@ -51,7 +51,7 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
                             "Bytes of the retained events, uncompressed.")),
       commit_duration_seconds(
           AddHistogram(registry, "envelope_relay_log_commit_duration_seconds",
-                       "Time to write and sync one group of events.",
+                       "Time to write and sync one group.",
                        {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
                         0.05, 0.1, 0.2, 0.5, 1, 2, 5})),
       commit_events(AddHistogram(
@@ -62,6 +62,10 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
                           "Events stored.")),
       duplicates(AddCounter(registry, "envelope_relay_log_duplicates_total",
                             "Appends of an event that was stored already.")),
+      state_writes(
+          AddCounter(registry, "envelope_relay_log_state_writes_total",
+                     "Writes of state stored: changes of subscriptions and of "
+                     "their dead letters.")),
       retention_errors(
           AddCounter(registry, "envelope_relay_log_retention_errors_total",
                      "Attempts of retention that could not read the log.")) {}

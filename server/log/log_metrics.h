@@ -24,6 +24,7 @@ struct LogMetrics {
   prometheus::Histogram& commit_events;
   prometheus::Counter& appended;
   prometheus::Counter& duplicates;
+  prometheus::Counter& state_writes;
   prometheus::Counter& retention_errors;
 };
 

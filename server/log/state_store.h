@@ -28,8 +28,10 @@ struct StateChange {
   std::string key;
   // Nothing: `key` is removed, which may be missing.
   std::optional<std::string> value;
-  // Not empty: all keys from `key` to before this are removed. `value` is
-  // nothing then.
+  // Not empty: all keys from `key` to before this are removed, none if it is
+  // not after `key`. `value` is nothing then. For what happens rarely, such as
+  // to remove all that begins with a prefix: thousands of ranges that overlap
+  // make reads and writes of their table slow.
   std::string range_end;
 };
 
@@ -44,7 +46,8 @@ class StateStore {
   // Applies `changes` in their order, all or none, and calls `done` once, when
   // that is durable or has failed, on a thread of the store that must not be
   // held up. May call it before it returns. Writes are applied in the order in
-  // which they were handed in. Non-blocking.
+  // which they were handed in, however many wait: who writes bounds what it has
+  // under way. Non-blocking.
   // Errors: kUnavailable (closing, or storage has failed for good).
   virtual void Write(std::vector<StateChange> changes, WriteDone done) = 0;
 
@@ -54,8 +57,8 @@ class StateStore {
                                           std::string_view key) const = 0;
 
   // Calls `visit` with each entry from `begin` to before `end`, in the order of
-  // keys, until it returns false. What it is given is valid within the call.
-  // Blocks on the disk.
+  // keys, until it returns false. What it is given is valid within the call, in
+  // which the store is not to be used. Blocks on the disk.
   // Errors: kDataLoss, kUnavailable.
   virtual absl::Status Scan(
       StateTable table, std::string_view begin, std::string_view end,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +30,7 @@
 #include "server/log/layout.h"
 #include "server/log/rocksdb_status.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
 #include "server/log/store_options.h"
 
 namespace enveloperelay {
@@ -88,7 +90,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options,
 Store::~Store() {
   if (db_ == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* family :
-       {meta_, records_, by_event_id_, by_envelope_}) {
+       {meta_, records_, by_event_id_, by_envelope_, subscriptions_,
+        dead_letters_}) {
     db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   // Everything written was synced: closing has nothing left to lose.
@@ -114,11 +117,13 @@ absl::Status Store::OpenDb(const StoreOptions& options, Health& health) {
       rocksdb::DB::Open(db_options, options.dir, families, &handles, &db);
   if (!opened.ok()) return FromRocksdb(opened, "open the database");
   db_.reset(db);
-  RELAY_CHECK(handles.size() == 4);
+  RELAY_CHECK(handles.size() == 6);
   meta_ = handles[0];
   records_ = handles[1];
   by_event_id_ = handles[2];
   by_envelope_ = handles[3];
+  subscriptions_ = handles[4];
+  dead_letters_ = handles[5];
   return absl::OkStatus();
 }
 
@@ -158,7 +163,15 @@ absl::Status Store::ReadMeta() {
   log_id_ = LogId{id->value};
   floor_ = *floor;
   removed_up_to_->store(floor_.sequence.value);
-  return absl::OkStatus();
+  return version->value < kFormatVersion ? Upgrade() : absl::OkStatus();
+}
+
+absl::Status Store::Upgrade() {
+  // What version 2 added are column families, and opening has created them.
+  rocksdb::WriteBatch batch;
+  batch.Put(meta_, ToSlice(kFormatKey),
+            EncodeSequence(Sequence{kFormatVersion}));
+  return Write(batch);
 }
 
 absl::Status Store::CreateMeta() {
@@ -217,6 +230,25 @@ void Store::PutRecord(const Chunk& chunk, const RecordRef& ref,
   batch.Put(by_event_id_, EventIdKey(event_id), sequence);
   batch.Put(by_envelope_, EnvelopeKey(envelope_id, ref.sequence),
             rocksdb::Slice());
+}
+
+rocksdb::ColumnFamilyHandle* Store::Family(StateTable table) const {
+  return table == StateTable::kSubscriptions ? subscriptions_ : dead_letters_;
+}
+
+void Store::PutState(const StateChange& change,
+                     rocksdb::WriteBatch& batch) const {
+  rocksdb::ColumnFamilyHandle* const family = Family(change.table);
+  if (!change.range_end.empty()) {
+    RELAY_CHECK(!change.value.has_value());
+    // RocksDB fails the batch for a range that ends before it begins.
+    if (change.range_end <= change.key) return;
+    batch.DeleteRange(family, change.key, change.range_end);
+  } else if (change.value.has_value()) {
+    batch.Put(family, change.key, *change.value);
+  } else {
+    batch.Delete(family, change.key);
+  }
 }
 
 absl::Status Store::Write(rocksdb::WriteBatch& batch) {
@@ -280,6 +312,28 @@ std::vector<absl::StatusOr<Sequence>> Store::FindEventIds(
   return found;
 }
 
+absl::StatusOr<std::string> Store::GetState(StateTable table,
+                                            std::string_view key) const {
+  std::string value;
+  const rocksdb::Status got =
+      db_->Get(rocksdb::ReadOptions(), Family(table), ToSlice(key), &value);
+  if (!got.ok()) return FromRocksdb(got, "read state");
+  return value;
+}
+
+absl::Status Store::ScanState(
+    StateTable table, std::string_view begin, std::string_view end,
+    absl::FunctionRef<bool(std::string_view key, std::string_view value)> visit)
+    const {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(rocksdb::ReadOptions(), Family(table)));
+  for (it->Seek(ToSlice(begin)); it->Valid() && FromSlice(it->key()) < end;
+       it->Next()) {
+    if (!visit(FromSlice(it->key()), FromSlice(it->value()))) break;
+  }
+  return FromRocksdb(it->status(), "scan state");
+}
+
 std::unique_ptr<rocksdb::Iterator> Store::Records(
     const rocksdb::ReadOptions& options) const {
   return std::unique_ptr<rocksdb::Iterator>(
@@ -294,7 +348,8 @@ std::unique_ptr<rocksdb::Iterator> Store::EnvelopeIndex(
 
 absl::Status Store::Flush() {
   return FromRocksdb(db_->Flush(rocksdb::FlushOptions(),
-                                {meta_, records_, by_event_id_, by_envelope_}),
+                                {meta_, records_, by_event_id_, by_envelope_,
+                                 subscriptions_, dead_letters_}),
                      "flush");
 }
 

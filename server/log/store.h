@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
@@ -20,6 +21,7 @@
 #include "server/log/health.h"
 #include "server/log/layout.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
 #include "server/log/store_options.h"
 
 namespace enveloperelay {
@@ -50,6 +52,9 @@ class Store {
                  std::string_view event_id, std::string_view envelope_id,
                  rocksdb::WriteBatch& batch) const;
 
+  // Adds a change of state to `batch`.
+  void PutState(const StateChange& change, rocksdb::WriteBatch& batch) const;
+
   // Writes `batch` and returns when it is on the disk. Once it has failed, the
   // store cannot be written any more.
   absl::Status Write(rocksdb::WriteBatch& batch);
@@ -73,6 +78,14 @@ class Store {
   std::vector<absl::StatusOr<Sequence>> FindEventIds(
       const std::vector<std::string_view>& event_ids) const;
 
+  // See StateStore::Get and StateStore::Scan.
+  absl::StatusOr<std::string> GetState(StateTable table,
+                                       std::string_view key) const;
+  absl::Status ScanState(
+      StateTable table, std::string_view begin, std::string_view end,
+      absl::FunctionRef<bool(std::string_view key, std::string_view value)>
+          visit) const;
+
   // Iterates over the records, or over the index by envelope.
   std::unique_ptr<rocksdb::Iterator> Records(
       const rocksdb::ReadOptions& options) const;
@@ -88,8 +101,11 @@ class Store {
   // Reads what identifies the log; a new one is given its identity.
   absl::Status ReadMeta();
   absl::Status CreateMeta();
+  // Notes durably that a log of an older version is now one of this version.
+  absl::Status Upgrade();
   absl::StatusOr<std::string> GetMeta(std::string_view key) const;
   absl::Status ReadLast();
+  rocksdb::ColumnFamilyHandle* Family(StateTable table) const;
 
   std::shared_ptr<RemovedUpTo> removed_up_to_ =
       std::make_shared<RemovedUpTo>(0);
@@ -99,6 +115,8 @@ class Store {
   rocksdb::ColumnFamilyHandle* records_ = nullptr;
   rocksdb::ColumnFamilyHandle* by_event_id_ = nullptr;
   rocksdb::ColumnFamilyHandle* by_envelope_ = nullptr;
+  rocksdb::ColumnFamilyHandle* subscriptions_ = nullptr;
+  rocksdb::ColumnFamilyHandle* dead_letters_ = nullptr;
   LogId log_id_;
   Position floor_;
   Position last_;

@@ -156,6 +156,36 @@ absl::Status ReaderStalledError(absl::Duration stalled) {
                                 "; resume with the last cursor"));
 }
 
+absl::Status SubscriptionNotFoundError(std::string_view subscription) {
+  return MakeError(absl::StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND",
+                   "no subscription of this name; create it first",
+                   {{"subscription", std::string(subscription)}});
+}
+
+absl::Status SubscriptionExistsError(std::string_view subscription) {
+  return MakeError(absl::StatusCode::kAlreadyExists, "SUBSCRIPTION_EXISTS",
+                   "there is a subscription of this name; update it, or take "
+                   "another name",
+                   {{"subscription", std::string(subscription)}});
+}
+
+absl::Status EtagMismatchError() {
+  return MakeError(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                   "etag: the subscription has changed since; read it again");
+}
+
+absl::Status WorkerSupersededError(std::string_view worker_id) {
+  return MakeError(absl::StatusCode::kAborted, "WORKER_SUPERSEDED",
+                   "another stream with this worker_id has taken over",
+                   {{"workerId", std::string(worker_id)}});
+}
+
+absl::Status SubscriptionLimitError(size_t subscriptions_max) {
+  return MakeError(absl::StatusCode::kResourceExhausted, "SUBSCRIPTION_LIMIT",
+                   absl::StrCat("the relay keeps at most ", subscriptions_max,
+                                " subscriptions; delete one"));
+}
+
 absl::Status StreamLimitError(std::string_view limit) {
   absl::Status status = MakeError(absl::StatusCode::kResourceExhausted,
                                   "STREAM_LIMIT", std::string(limit));
@@ -165,11 +195,6 @@ absl::Status StreamLimitError(std::string_view limit) {
 
 absl::Status DrainingError() {
   return MakeUnavailable("the relay is being stopped");
-}
-
-absl::Status NotImplementedError(std::string_view what) {
-  return MakeError(absl::StatusCode::kUnimplemented, "UNIMPLEMENTED",
-                   std::string(what));
 }
 
 absl::Status FromLog(const absl::Status& status) {

@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,14 @@ absl::Status FieldsConflictError(const std::vector<FieldViolation>& violations);
 absl::Status FieldInvalidError(const std::vector<FieldViolation>& violations);
 absl::Status EventNotFoundError(std::string_view key);
 absl::Status ReaderStalledError(absl::Duration stalled);
+absl::Status SubscriptionNotFoundError(std::string_view subscription);
+absl::Status SubscriptionExistsError(std::string_view subscription);
+absl::Status EtagMismatchError();
+absl::Status WorkerSupersededError(std::string_view worker_id);
+// There are as many subscriptions as there may be.
+absl::Status SubscriptionLimitError(size_t subscriptions_max);
 absl::Status StreamLimitError(std::string_view limit);
 absl::Status DrainingError();
-absl::Status NotImplementedError(std::string_view what);
 
 // Returns `status` of the log as the row of the contract that it belongs to:
 // kDataLoss and kUnavailable have one, anything else is a bug, which gets a

@@ -14,12 +14,15 @@ namespace {
 
 // Every end that a Subscribe call may have.
 constexpr std::string_view kEnds[] = {
-    kEndCaughtUp,         kEndDraining,      kEndMaxAge,
-    kEndCancelled,        "CURSOR_INVALID",  "CURSOR_EXPIRED",
-    "CURSOR_AHEAD",       "FIELDS_CONFLICT", "FIELD_INVALID",
-    "CURSOR_UNKNOWN_LOG", "READER_STALLED",  "STREAM_LIMIT",
-    "SERVER_UNAVAILABLE", "RECORD_CORRUPT",  "INTERNAL",
-    "UNIMPLEMENTED"};
+    kEndCaughtUp,         kEndDraining,
+    kEndMaxAge,           kEndCancelled,
+    "CURSOR_INVALID",     "CURSOR_EXPIRED",
+    "CURSOR_AHEAD",       "FIELDS_CONFLICT",
+    "FIELD_INVALID",      "CURSOR_UNKNOWN_LOG",
+    "READER_STALLED",     "STREAM_LIMIT",
+    "SERVER_UNAVAILABLE", "RECORD_CORRUPT",
+    "INTERNAL",           "SUBSCRIPTION_NOT_FOUND",
+    "WORKER_SUPERSEDED"};
 
 }  // namespace
 

@@ -37,6 +37,29 @@ int64_t CeilToMicros(absl::Time time) {
 
 }  // namespace
 
+absl::StatusOr<LogStart> FindStart(const StartSpec& spec, const EventLog& log) {
+  const LogBounds bounds = log.Bounds();
+  if (spec.cursor.has_value()) {
+    const Cursor& cursor = *spec.cursor;
+    if (cursor.log_id != bounds.log_id) {
+      return CursorUnknownLogError(cursor.log_id, bounds.log_id);
+    }
+    if (cursor.sequence > bounds.latest) {
+      return CursorAheadError(cursor.sequence, bounds.latest);
+    }
+    return LogStart{.position = cursor.sequence};
+  }
+  if (spec.start_time.has_value()) {
+    const absl::StatusOr<Sequence> found = log.FindTime(*spec.start_time);
+    if (!found.ok()) return FromLog(found.status());
+    return LogStart{.position = *found,
+                    .begin_micros = CeilToMicros(*spec.start_time)};
+  }
+  return LogStart{.position = spec.earliest
+                                  ? Sequence{bounds.earliest.value - 1}
+                                  : bounds.latest};
+}
+
 LogReader::LogReader(ReadSpec spec, EventLog& log)
     : log_(log),
       start_(spec.start),
@@ -47,29 +70,15 @@ LogReader::LogReader(ReadSpec spec, EventLog& log)
       scan_events_(kBatchEventsDefault) {}
 
 absl::Status LogReader::Start() {
+  const absl::StatusOr<LogStart> start = FindStart(start_, log_);
+  if (!start.ok()) return start.status();
   const LogBounds bounds = log_.Bounds();
   log_id_ = bounds.log_id;
-  if (start_.cursor.has_value()) {
-    const Cursor& cursor = *start_.cursor;
-    if (cursor.log_id != log_id_) {
-      return CursorUnknownLogError(cursor.log_id, log_id_);
-    }
-    if (cursor.sequence > bounds.latest) {
-      return CursorAheadError(cursor.sequence, bounds.latest);
-    }
-    position_ = cursor.sequence;
-    return position_.Next() < bounds.earliest ? Skip() : absl::OkStatus();
-  }
-  if (start_.start_time.has_value()) {
-    const absl::StatusOr<Sequence> found = log_.FindTime(*start_.start_time);
-    if (!found.ok()) return FromLog(found.status());
-    position_ = *found;
-    begin_micros_ = CeilToMicros(*start_.start_time);
-    return absl::OkStatus();
-  }
-  position_ =
-      start_.earliest ? Sequence{bounds.earliest.value - 1} : bounds.latest;
-  return absl::OkStatus();
+  position_ = start->position;
+  begin_micros_ = start->begin_micros;
+  return position_.Next() < bounds.earliest && start_.cursor.has_value()
+             ? Skip()
+             : absl::OkStatus();
 }
 
 absl::StatusOr<LogReader::Next> LogReader::Fill(Sequence until, Batch& batch) {

@@ -17,6 +17,20 @@
 
 namespace enveloperelay {
 
+// Where reading begins.
+struct LogStart {
+  // Right after this position.
+  Sequence position;
+  // Events received before it are passed over: a start time may lie ahead.
+  // Microseconds since the Unix epoch.
+  int64_t begin_micros = INT64_MIN;
+};
+
+// Finds the start. What is no longer retained after a cursor is not looked at.
+// Blocks on the disk when it begins at a time.
+// Errors: CURSOR_UNKNOWN_LOG, CURSOR_AHEAD, and the log's.
+absl::StatusOr<LogStart> FindStart(const StartSpec& spec, const EventLog& log);
+
 // Reads the log forward from a position, through a filter, a batch at a time,
 // and holds nothing between two batches. Knows what to do when retention
 // overtakes it. For one thread at a time.

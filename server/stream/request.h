@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -25,6 +26,9 @@ inline constexpr absl::Duration kHeartbeatDefault = absl::Seconds(20);
 inline constexpr absl::Duration kHeartbeatMin = absl::Seconds(1);
 inline constexpr absl::Duration kHeartbeatMax = absl::Seconds(300);
 inline constexpr absl::Duration kListWaitMax = absl::Seconds(60);
+inline constexpr uint32_t kOutstandingDefault = 1000;
+inline constexpr uint32_t kOutstandingMax = 100'000;
+inline constexpr size_t kWorkerIdBytesMax = 256;
 
 // Where a reader wants to begin. The first of these that is set counts.
 struct StartSpec {
@@ -44,9 +48,18 @@ struct ReadSpec {
   bool skip_expired = false;
 };
 
-// A SubscribeRequest for a plain stream, checked, defaults filled in.
+// What a SubscribeRequest for a durable subscription asks for.
+struct WorkerRequest {
+  std::string subscription;
+  std::string worker_id;  // empty: any
+  uint32_t outstanding_max = 0;
+};
+
+// A SubscribeRequest, checked, defaults filled in.
 struct SubscribeSpec {
-  ReadSpec read;
+  // Nothing: a plain stream.
+  std::optional<WorkerRequest> worker;
+  ReadSpec read;  // of a worker the view alone counts
   uint32_t batch_events_max = 0;
   uint32_t batch_bytes_max = 0;
   absl::Duration heartbeat_interval;
@@ -60,8 +73,7 @@ struct ListSpec {
   absl::Duration wait;
 };
 
-// Errors: FIELDS_CONFLICT, FIELD_INVALID, CURSOR_INVALID, and kUnimplemented
-// for a durable subscription.
+// Errors: FIELDS_CONFLICT, FIELD_INVALID, CURSOR_INVALID.
 absl::StatusOr<SubscribeSpec> CheckSubscribe(
     const v1::SubscribeRequest& request);
 

@@ -4,9 +4,7 @@
 #include <google/protobuf/timestamp.pb.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -14,23 +12,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
-#include "server/log/cursor.h"
-#include "server/log/event_log.h"
-#include "server/log/sequence.h"
 #include "server/stream/errors.h"
 #include "server/stream/metrics.h"
 #include "server/stream/proto_time.h"
-#include "server/stream/reader.h"
-#include "server/stream/request.h"
-#include "server/stream/response.h"
+#include "server/stream/source.h"
 #include "server/stream/step_scheduler.h"
 
 namespace enveloperelay {
 namespace {
-
-// Of a response, beside events and `info`: cursor (30 bytes), backlog (11),
-// server_time (19), gap (24), end (23), with some to spare.
-constexpr size_t kTrailerBytesMax = 160;
 
 // Streams end at their age times 1 - kAgeSpread to 1 + kAgeSpread.
 constexpr double kAgeSpread = 0.2;
@@ -55,20 +44,21 @@ SteadyTime After(SteadyTime now, absl::Duration duration) {
 
 }  // namespace
 
-Stream::Stream(const Environment& environment, SubscribeSpec spec,
-               double jitter)
-    : log_(environment.log),
-      clock_(environment.clock),
+Stream::Stream(const Environment& environment,
+               std::unique_ptr<StreamSource> source,
+               absl::Duration heartbeat_interval, double jitter)
+    : clock_(environment.clock),
       options_(environment.options),
       metrics_(environment.metrics),
       steps_(environment.steps),
       call_(environment.call),
-      reader_(std::move(spec.read), log_),
-      batch_events_max_(spec.batch_events_max),
-      batch_bytes_max_(spec.batch_bytes_max),
-      heartbeat_interval_(spec.heartbeat_interval),
-      until_caught_up_(spec.until_caught_up),
+      source_(std::move(source)),
+      heartbeat_interval_(heartbeat_interval),
       jitter_(jitter) {}
+
+Stream::~Stream() {
+  if (!finished_) source_->Stop();
+}
 
 void Stream::Step() {
   const SteadyTime now = steps_.Now();
@@ -117,86 +107,71 @@ void Stream::OnDrain() {
 }
 
 void Stream::Start() {
-  until_ = until_caught_up_ ? log_.Bounds().latest : Sequence{UINT64_MAX};
-  const absl::Status status = reader_.Start();
+  const absl::Status status = source_->Start();
   if (!status.ok()) {
-    Finish(status, ReasonOf(status));
+    Finish(status, ReasonOf(FromLog(status)));
     return;
   }
   started_ = true;
   age_due_ = After(steps_.Now(), options_.max_stream_age *
                                      (1 + kAgeSpread * (2 * jitter_ - 1)));
-  v1::SubscribeResponse response;
-  *response.mutable_info() = MakeInfo();
-  Write(MakeBatch(), std::move(response));
+  StreamPart part = source_->MakePart();
+  *part.rest.mutable_info() = MakeInfo();
+  Write(std::move(part));
 }
 
 void Stream::Deliver(SteadyTime now) {
-  Batch batch = MakeBatch();
-  const absl::StatusOr<LogReader::Next> next = reader_.Fill(until_, batch);
+  StreamPart part = source_->MakePart();
+  const absl::StatusOr<StreamSource::Next> next = source_->Fill(part);
   if (!next.ok()) {
-    Finish(next.status(), ReasonOf(next.status()));
+    Finish(next.status(), ReasonOf(FromLog(next.status())));
     return;
   }
-  if (reader_.position() >= until_) {
-    v1::SubscribeResponse response;
+  if (*next == StreamSource::Next::kEnd) {
     end_ = v1::END_REASON_CAUGHT_UP;
-    *response.mutable_end() = MakeEnd(end_);
-    Write(std::move(batch), std::move(response));
-  } else if (!batch.empty() || now >= heartbeat_due_) {
-    Write(std::move(batch), {});
-  } else if (*next != LogReader::Next::kWait) {
+    *part.rest.mutable_end() = MakeEnd(end_);
+    Write(std::move(part));
+  } else if (!part.batch.empty() || now >= heartbeat_due_) {
+    Write(std::move(part));
+  } else if (*next != StreamSource::Next::kWait) {
     steps_.StepSoon();
   } else {
-    steps_.StepPast(reader_.position());
+    source_->WaitForMore(steps_);
     steps_.StepAt(std::min(heartbeat_due_, age_due_));
   }
 }
 
 void Stream::WriteEnd(v1::EndReason reason) {
-  // What is stored goes first, as far as one response holds it.
-  Batch batch = MakeBatch();
-  const absl::StatusOr<LogReader::Next> next = reader_.Fill(until_, batch);
-  if (!next.ok()) {
-    Finish(next.status(), ReasonOf(next.status()));
+  StreamPart part = source_->MakePart();
+  const absl::Status status = source_->FillLast(part);
+  if (!status.ok()) {
+    Finish(status, ReasonOf(FromLog(status)));
     return;
   }
-  v1::SubscribeResponse response;
   end_ = reason;
-  *response.mutable_end() = MakeEnd(reason);
-  Write(std::move(batch), std::move(response));
+  *part.rest.mutable_end() = MakeEnd(reason);
+  Write(std::move(part));
 }
 
-void Stream::Write(Batch batch, v1::SubscribeResponse response) {
-  response.set_cursor(EncodeCursor(reader_.cursor()));
-  response.set_backlog(reader_.Backlog());
-  *response.mutable_server_time() = ToProto(clock_.Now());
-  std::optional<v1::Gap> gap = reader_.TakeGap();
-  if (gap.has_value()) *response.mutable_gap() = *std::move(gap);
+void Stream::Write(StreamPart part) {
+  source_->Describe(part.rest);
+  *part.rest.mutable_server_time() = ToProto(clock_.Now());
 
-  metrics_.CountDeliveries(batch.events());
+  metrics_.CountDeliveries(part.batch.events());
   writing_ = true;
   const SteadyTime now = steps_.Now();
   heartbeat_due_ = After(now, heartbeat_interval_ * (1 - kHeartbeatLead));
   stall_due_ = After(now, options_.stall_timeout);
   steps_.StepAt(stall_due_);
-  call_.Write(std::move(batch).Finish(response.SerializeAsString()));
-}
-
-Batch Stream::MakeBatch() const {
-  return Batch(reader_.view(),
-               {.events_max = batch_events_max_,
-                .bytes_max = batch_bytes_max_ - kTrailerBytesMax});
+  call_.Write(std::move(part.batch).Finish(part.rest.SerializeAsString()));
 }
 
 v1::StreamInfo Stream::MakeInfo() const {
   v1::StreamInfo info;
-  info.set_log_id(reader_.cursor().log_id.ToString());
   info.set_server_id(options_.server_id);
   *info.mutable_heartbeat_interval() = ToProto(heartbeat_interval_);
   *info.mutable_max_stream_age() = ToProto(options_.max_stream_age);
-  info.set_max_batch_events(batch_events_max_);
-  info.set_max_batch_bytes(batch_bytes_max_);
+  source_->DescribeInfo(info);
   return info;
 }
 
@@ -214,12 +189,14 @@ v1::StreamEnd Stream::MakeEnd(v1::EndReason reason) const {
 
 void Stream::Finish(const absl::Status& status, std::string_view end) {
   finished_ = true;
+  source_->Stop();
   metrics_.CountEnd(end);
   call_.Finish(status);
 }
 
 void Stream::FinishCancelled() {
   finished_ = true;
+  source_->Stop();
   metrics_.CountEnd(kEndCancelled);
   call_.FinishCancelled();
 }

@@ -3,7 +3,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
-#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,12 +11,8 @@
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "server/base/clock.h"
-#include "server/log/event_log.h"
-#include "server/log/sequence.h"
 #include "server/stream/metrics.h"
-#include "server/stream/reader.h"
-#include "server/stream/request.h"
-#include "server/stream/response.h"
+#include "server/stream/source.h"
 #include "server/stream/step_scheduler.h"
 
 namespace enveloperelay {
@@ -46,9 +42,9 @@ struct StreamOptions {
   absl::Duration stall_timeout = absl::Minutes(15);
 };
 
-// One Subscribe call on a plain stream: a position in the log and one write in
-// flight, and between writes no memory of any event. It knows no thread and no
-// socket: Step() looks at what is due and does it through the StreamCall.
+// One Subscribe call: a source of events and one write in flight. It knows no
+// thread and no socket: Step() looks at what is due and does it through the
+// StreamCall.
 //
 //   Start ──▶ first response ──▶ batches, heartbeats ──▶ end ──▶ finished
 //
@@ -57,7 +53,6 @@ class Stream {
  public:
   // What a stream uses; each outlives it.
   struct Environment {
-    EventLog& log;
     const Clock& clock;
     const StreamOptions& options;
     StreamMetrics& metrics;
@@ -67,7 +62,11 @@ class Stream {
 
   // `jitter` is random, 0 to 1: it spreads the ends and the returns of streams
   // that began together.
-  Stream(const Environment& environment, SubscribeSpec spec, double jitter);
+  Stream(const Environment& environment, std::unique_ptr<StreamSource> source,
+         absl::Duration heartbeat_interval, double jitter);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   void Step();
   // The response of the last Write has left, or never will (`ok` false).
@@ -83,31 +82,23 @@ class Stream {
   void Start();
   void Deliver(SteadyTime now);
   void WriteEnd(v1::EndReason reason);
-  // Sends `batch` and what stands in every response; `response` holds what
-  // else is to be in this one.
-  void Write(Batch batch, v1::SubscribeResponse response);
-  Batch MakeBatch() const;
+  // Sends `part` and what stands in every response.
+  void Write(StreamPart part);
   v1::StreamInfo MakeInfo() const;
   v1::StreamEnd MakeEnd(v1::EndReason reason) const;
   void Finish(const absl::Status& status, std::string_view end);
   void FinishCancelled();
   void EndStalled(SteadyTime now);
 
-  EventLog& log_;
   const Clock& clock_;
   const StreamOptions& options_;
   StreamMetrics& metrics_;
   StepScheduler& steps_;
   StreamCall& call_;
 
-  LogReader reader_;
-  const uint32_t batch_events_max_;
-  const uint32_t batch_bytes_max_;
+  const std::unique_ptr<StreamSource> source_;
   const absl::Duration heartbeat_interval_;
-  const bool until_caught_up_;
   const double jitter_;
-  // The last event to send: the newest at the start if the stream ends there.
-  Sequence until_;
 
   bool started_ = false;
   bool writing_ = false;

@@ -21,6 +21,8 @@ struct BenchOptions {
   absl::Duration measured = absl::Seconds(5);  // of each server in each round
   uint64_t events = 1'000'000;                 // in the log that is streamed
   uint32_t batch_events = 256;
+  int subscriptions = 1000;
+  int events_per_second = 100;  // to those
   int threads = 0;    // of bare-http: as many as the relay's ingress has
   std::string relay;  // path; empty: the one built with this
 };
@@ -57,9 +59,22 @@ absl::StatusOr<Figure> BenchPost(const BenchOptions& options, Relay& relay);
 // Checks that each stream brings every event once.
 absl::StatusOr<Figure> BenchStream(const BenchOptions& options, Relay& relay);
 
-// Posts `count` webhooks to a running relay and checks its log as BenchPost.
+// Events/s that workers of a durable subscription settle, beside a plain stream
+// of the same log. Fills the log up first. Checks that each event is delivered
+// once and settled.
+absl::StatusOr<Figure> BenchSettle(const BenchOptions& options, Relay& relay);
+
+// What the relay takes for many durable subscriptions with a worker each: at
+// rest, with nothing to deliver, and while events come. Checks that each event
+// comes to each of them once and is settled.
+absl::StatusOr<Footprint> BenchSubscriptions(const BenchOptions& options,
+                                             Relay& relay);
+
+// Posts `count` webhooks to a running relay, one each `interval` (zero: as fast
+// as they are answered), and checks its log as BenchPost.
 absl::Status Fill(const BenchOptions& options,
-                  const testing::RelayProcess& relay, uint64_t count);
+                  const testing::RelayProcess& relay, uint64_t count,
+                  absl::Duration interval = absl::ZeroDuration());
 
 }  // namespace enveloperelay::load
 

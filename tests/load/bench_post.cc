@@ -99,11 +99,13 @@ absl::StatusOr<Figure> BenchPost(const BenchOptions& options, Relay& relay) {
 }
 
 absl::Status Fill(const BenchOptions& options,
-                  const testing::RelayProcess& relay, uint64_t count) {
+                  const testing::RelayProcess& relay, uint64_t count,
+                  absl::Duration interval) {
   PostOptions load = LoadOf(options, relay.ingress_port());
   load.warm_up = absl::ZeroDuration();
   load.measured = kFillMax;
   load.webhooks_max = count;
+  load.interval = interval;
   return PostToRelay(load, relay).status();
 }
 

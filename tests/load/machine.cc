@@ -94,4 +94,13 @@ absl::Duration CpuTimeOf(pid_t pid) {
   return ClockTime(clock);
 }
 
+int ThreadsOf(pid_t pid) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  int threads = 0;
+  for (std::string word; status >> word;) {
+    if (word == "Threads:") status >> threads;
+  }
+  return threads;
+}
+
 }  // namespace enveloperelay::load

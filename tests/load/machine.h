@@ -29,6 +29,9 @@ absl::StatusOr<absl::Duration> MedianSyncTime(const std::string& directory);
 absl::Duration ThreadCpuTime();
 absl::Duration CpuTimeOf(pid_t pid);
 
+// How many threads a process has; 0 if it has ended.
+int ThreadsOf(pid_t pid);
+
 }  // namespace enveloperelay::load
 
 #endif  // ENVELOPE_RELAY_TESTS_LOAD_MACHINE_H_

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,7 @@ class Loop {
   uint64_t next_number_ = 0;
   size_t in_flight_ = 0;
   SteadyTime last_answer_;
+  SteadyTime next_send_;  // not before
   std::vector<uint32_t> latencies_micros_;
   PostResult result_;
 };
@@ -182,6 +184,11 @@ absl::StatusOr<PostResult> Loop::Run() {
 }
 
 absl::Status Loop::Send(Connection& connection, SteadyTime now) {
+  if (options_.interval > absl::ZeroDuration()) {
+    now = std::max(now, next_send_);
+    next_send_ = now + absl::ToChronoNanoseconds(options_.interval);
+    std::this_thread::sleep_until(now);
+  }
   connection.number = next_number_++;
   connection.sent_at = now;
   SetEnvelopeId(connection.request, options_.series, connection.number);

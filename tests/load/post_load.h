@@ -23,6 +23,8 @@ struct PostOptions {
   absl::Duration measured;
   // Ends the load early.
   uint64_t webhooks_max = std::numeric_limits<uint64_t>::max();
+  // From one webhook to the next, over all connections, at least.
+  absl::Duration interval = absl::ZeroDuration();
   // Goes into the envelope ids; see webhook_request.h.
   uint32_t series;
 };

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,51 +42,68 @@ void Declare(CLI::App& app, Arguments& arguments) {
                  "HTTP connections, each with one request in flight")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--seconds", arguments.seconds, "Length of a turn at POSTs")
+  app.add_option("--seconds", arguments.seconds,
+                 "Length of a turn at POSTs, and with subscriptions")
       ->check(CLI::Range(0.1, 600.0))
       ->capture_default_str();
   app.add_option("--events", arguments.bench.events,
                  "Events in the log that is streamed, at least")
       ->check(CLI::Range(1000, 100'000'000))
       ->capture_default_str();
+  app.add_option("--subscriptions", arguments.bench.subscriptions,
+                 "Durable subscriptions with a worker each")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_option("--events-per-second", arguments.bench.events_per_second,
+                 "Events that come to each of those")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   app.add_option("--threads", arguments.bench.threads,
                  "Threads of the bare HTTP server")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--only", arguments.only, "Measure just one of the two")
-      ->check(CLI::IsMember({"post", "stream"}));
+  app.add_option("--only", arguments.only, "Measure just one figure")
+      ->check(CLI::IsMember({"post", "stream", "settle", "subscriptions"}));
   app.add_option("--relay", arguments.bench.relay,
                  "The relay's program [the one built with this]")
       ->check(CLI::ExistingFile);
   app.add_option("--json", arguments.json, "File for the report as JSON");
 }
 
-absl::StatusOr<std::vector<Figure>> MeasureAll(const Arguments& arguments) {
+absl::Status MeasureAll(const Arguments& arguments, Report& report) {
   const absl::StatusOr<std::unique_ptr<Relay>> relay =
       Relay::Create(arguments.bench.relay);
   if (!relay.ok()) return relay.status();
-  std::vector<Figure> figures;
+  const auto wanted = [&arguments](std::string_view name) {
+    return arguments.only.empty() || arguments.only == name;
+  };
   for (const auto& [name, bench] :
-       {std::pair("post", &BenchPost), std::pair("stream", &BenchStream)}) {
-    if (!arguments.only.empty() && arguments.only != name) continue;
+       {std::pair("post", &BenchPost), std::pair("stream", &BenchStream),
+        std::pair("settle", &BenchSettle)}) {
+    if (!wanted(name)) continue;
     absl::StatusOr<Figure> figure = bench(arguments.bench, **relay);
     if (!figure.ok()) return figure.status();
-    figures.push_back(*std::move(figure));
+    report.figures.push_back(*std::move(figure));
   }
-  return figures;
+  if (!wanted("subscriptions")) return absl::OkStatus();
+  absl::StatusOr<Footprint> footprint =
+      BenchSubscriptions(arguments.bench, **relay);
+  if (!footprint.ok()) return footprint.status();
+  report.footprints.push_back(*std::move(footprint));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Report> Run(const Arguments& arguments, std::string command) {
-  absl::StatusOr<absl::Duration> sync_time =
+  const absl::StatusOr<absl::Duration> sync_time =
       MedianSyncTime(testing::TempDir().path());
   if (!sync_time.ok()) return sync_time.status();
-  absl::StatusOr<std::vector<Figure>> figures = MeasureAll(arguments);
-  if (!figures.ok()) return figures.status();
-  return Report{.time = absl::Now(),
+  Report report{.time = absl::Now(),
                 .command = std::move(command),
                 .machine = DescribeMachine(),
-                .sync_time = *sync_time,
-                .figures = *std::move(figures)};
+                .sync_time = *sync_time};
+  const absl::Status measured = MeasureAll(arguments, report);
+  if (!measured.ok()) return measured;
+  return report;
 }
 
 int Main(int argc, char** argv) {

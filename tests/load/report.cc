@@ -58,7 +58,7 @@ double Micros(absl::Duration duration) {
 
 std::string SampleLine(std::string_view who, const Sample& sample) {
   std::string line = absl::StrFormat(
-      "    %-5s %9.0f /s   processor µs each: server %5.2f, client %5.2f",
+      "    %-12s %9.0f /s   processor µs each: server %5.2f, client %5.2f",
       std::string(who), sample.per_second, Micros(sample.server_cpu),
       Micros(sample.client_cpu));
   if (sample.median_latency > absl::ZeroDuration()) {
@@ -75,7 +75,7 @@ std::string FigureText(const Figure& figure) {
   for (size_t i = 0; i < ratios.size(); ++i) {
     absl::StrAppendFormat(&text, "  round %d: %.2f\n", i + 1, ratios[i]);
     text += SampleLine("relay", figure.relay[i]);
-    text += SampleLine("bare", figure.bare[i]);
+    text += SampleLine(figure.baseline, figure.bare[i]);
   }
   const Spread ratio = SpreadOf(ratios);
   absl::StrAppendFormat(&text,
@@ -85,6 +85,32 @@ std::string FigureText(const Figure& figure) {
                         SpreadOf(Rates(figure.bare)).median, ratio.median,
                         ratio.min, ratio.max, figure.aim);
   return text;
+}
+
+std::string FootprintText(const Footprint& footprint) {
+  std::string text = absl::StrCat("\n", footprint.name, "\n");
+  for (const Usage& usage : footprint.usages) {
+    absl::StrAppendFormat(
+        &text, "  %-20s %5.2f cores, %6.1f MiB resident, %d threads\n",
+        usage.when, usage.cores,
+        static_cast<double>(usage.resident_bytes) / (1U << 20U), usage.threads);
+  }
+  absl::StrAppendFormat(&text, "  all settled %.2f s after the last event\n",
+                        absl::ToDoubleSeconds(footprint.lag));
+  return text;
+}
+
+json::object ToJson(const Footprint& footprint) {
+  json::array usages;
+  for (const Usage& usage : footprint.usages) {
+    usages.push_back(json::object{{"when", usage.when},
+                                  {"cores", usage.cores},
+                                  {"resident_bytes", usage.resident_bytes},
+                                  {"threads", usage.threads}});
+  }
+  return {{"name", footprint.name},
+          {"usages", std::move(usages)},
+          {"lag_micros", Micros(footprint.lag)}};
 }
 
 json::array ToJson(const std::vector<Sample>& samples) {
@@ -124,12 +150,19 @@ std::string ToText(const Report& report) {
       report.machine.cores, report.machine.cpu_model, report.machine.kernel,
       absl::ToDoubleMilliseconds(report.sync_time));
   for (const Figure& figure : report.figures) text += FigureText(figure);
+  for (const Footprint& footprint : report.footprints) {
+    text += FootprintText(footprint);
+  }
   return text;
 }
 
 std::string ToJson(const Report& report) {
   json::array figures;
   for (const Figure& figure : report.figures) figures.push_back(ToJson(figure));
+  json::array footprints;
+  for (const Footprint& footprint : report.footprints) {
+    footprints.push_back(ToJson(footprint));
+  }
   return json::serialize(json::object{
       {"time",
        absl::FormatTime(absl::RFC3339_sec, report.time, absl::UTCTimeZone())},
@@ -138,7 +171,8 @@ std::string ToJson(const Report& report) {
       {"cpu_model", report.machine.cpu_model},
       {"kernel", report.machine.kernel},
       {"fdatasync_micros", Micros(report.sync_time)},
-      {"figures", std::move(figures)}});
+      {"figures", std::move(figures)},
+      {"footprints", std::move(footprints)}});
 }
 
 }  // namespace enveloperelay::load

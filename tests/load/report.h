@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_TESTS_LOAD_REPORT_H_
 #define ENVELOPE_RELAY_TESTS_LOAD_REPORT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,27 @@ struct Figure {
   std::vector<Sample> bare = {};
 };
 
+// What the relay takes for something that it is not fast or slow at.
+struct Usage {
+  std::string when;  // "at rest"
+  double cores = 0;  // processor time over time
+  size_t resident_bytes = 0;
+  int threads = 0;
+};
+struct Footprint {
+  std::string name;
+  std::vector<Usage> usages = {};
+  // From the last event's answer to its last settlement.
+  absl::Duration lag = absl::ZeroDuration();
+};
+
 struct Report {
   absl::Time time;
   std::string command;
   Machine machine;
   absl::Duration sync_time;  // median of an fdatasync where the data lies
-  std::vector<Figure> figures;
+  std::vector<Figure> figures = {};
+  std::vector<Footprint> footprints = {};
 };
 
 // For people.

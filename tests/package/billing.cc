@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "enveloperelay/subscriber.h"
+#include "enveloperelay/worker.h"
 
 namespace relay = enveloperelay::client;
 namespace v1 = enveloperelay::v1;
@@ -19,6 +20,7 @@ v1::SubscribeRequest AllSoFar() {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
+  relay::Worker({.target = argv[1], .subscription = "billing"}).Stop();
   relay::FileCursorStore cursors(argv[2]);
   relay::Subscriber subscriber(
       {.target = argv[1], .request = AllSoFar(), .cursor_store = &cursors});

@@ -71,6 +71,36 @@ inline v1::SubscribeResponse PlannedEnd(uint64_t sequence, v1::EndReason reason,
   return response;
 }
 
+// One event of a durable delivery.
+struct DeliveredEvent {
+  uint64_t sequence;
+  std::string envelope_id;
+  uint32_t attempt = 1;
+};
+
+// A batch on a durable subscription, leased until `lease` after it was sent.
+// The relay's clock is not this machine's.
+inline v1::SubscribeResponse Delivery(const std::string& delivery_id,
+                                      const std::vector<DeliveredEvent>& events,
+                                      absl::Duration lease = absl::Hours(1)) {
+  using google::protobuf::util::TimeUtil;
+  constexpr int64_t kRelayTime = 1'000'000;
+  v1::SubscribeResponse response;
+  *response.mutable_server_time() =
+      TimeUtil::MillisecondsToTimestamp(kRelayTime);
+  v1::Delivery& delivery = *response.mutable_delivery();
+  delivery.set_delivery_id(delivery_id);
+  *delivery.mutable_ack_deadline() = TimeUtil::MillisecondsToTimestamp(
+      kRelayTime + absl::ToInt64Milliseconds(lease));
+  for (const DeliveredEvent& delivered : events) {
+    v1::EnvelopeEvent& event = *response.add_events();
+    event.set_sequence(delivered.sequence);
+    event.set_envelope_id(delivered.envelope_id);
+    delivery.add_attempts(delivered.attempt);
+  }
+  return response;
+}
+
 // A status as the relay reports it, with ErrorInfo.
 inline grpc::Status Refusal(
     grpc::StatusCode code, const std::string& reason,
@@ -90,7 +120,8 @@ inline grpc::Status Refusal(
 
 // An event service on a loopback port that plays a script: each Subscribe call
 // gets the next act, and a call past the last act is held without a response.
-// For what a real relay cannot be made to do on demand.
+// Acknowledge calls get the answers of another script, and past its last OK for
+// each settlement. For what a real relay cannot be made to do on demand.
 class ScriptedEventService final : v1::EnvelopeEventService::Service {
  public:
   // One call, as an act sees it.
@@ -102,6 +133,8 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     }
     // Says nothing more for as long as the service lives.
     grpc::Status Silence() { return service_.AwaitEnd(); }
+    // Waits for so many settlements in all, that were answered.
+    void AwaitSettlements(size_t count) { service_.AwaitSettlements(count); }
 
    private:
     friend class ScriptedEventService;
@@ -115,8 +148,13 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
   };
   using Act = std::function<grpc::Status(Call&)>;
 
-  explicit ScriptedEventService(std::vector<Act> script)
-      : script_(std::move(script)) {
+  // What one Acknowledge call is answered.
+  using Answer = std::function<grpc::Status(const v1::AcknowledgeRequest&,
+                                            v1::AcknowledgeResponse&)>;
+
+  explicit ScriptedEventService(std::vector<Act> script,
+                                std::vector<Answer> answers = {})
+      : script_(std::move(script)), answers_(std::move(answers)) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -130,7 +168,7 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     {
       const MutexLock lock(mutex_);
       ending_ = true;
-      end_.NotifyAll();
+      changed_.NotifyAll();
     }
     server_->Shutdown();
   }
@@ -143,7 +181,37 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
   // The cursors that the calls so far asked for.
   std::vector<std::string> cursors() const ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(mutex_);
-    return cursors_;
+    std::vector<std::string> cursors;
+    for (const v1::SubscribeRequest& request : requests_) {
+      cursors.push_back(request.cursor());
+    }
+    return cursors;
+  }
+
+  // The Subscribe calls so far.
+  std::vector<v1::SubscribeRequest> requests() const
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    return requests_;
+  }
+
+  // How many acts of the script have ended.
+  size_t acts_over_count() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    return acts_over_count_;
+  }
+
+  // The Acknowledge calls so far.
+  std::vector<v1::AcknowledgeRequest> acknowledgements() const
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    return acknowledgements_;
+  }
+
+  // Waits for so many settlements in all, that were answered.
+  void AwaitSettlements(size_t count) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    while (settlements_count_ < count && !ending_) changed_.Wait(mutex_);
   }
 
  private:
@@ -153,25 +221,54 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     size_t number = 0;
     {
       const MutexLock lock(mutex_);
-      number = cursors_.size();
-      cursors_.push_back(request->cursor());
+      number = requests_.size();
+      requests_.push_back(*request);
     }
     if (number >= script_.size()) return AwaitEnd();
     Call call(*this, *request, *writer);
-    return script_[number](call);
+    grpc::Status status = script_[number](call);
+    const MutexLock lock(mutex_);
+    acts_over_count_ += 1;
+    return status;
+  }
+
+  grpc::Status Acknowledge(grpc::ServerContext* /*context*/,
+                           const v1::AcknowledgeRequest* request,
+                           v1::AcknowledgeResponse* response) override {
+    size_t number = 0;
+    {
+      const MutexLock lock(mutex_);
+      number = acknowledgements_.size();
+      acknowledgements_.push_back(*request);
+    }
+    if (number < answers_.size()) {
+      const grpc::Status status = answers_[number](*request, *response);
+      if (!status.ok()) return status;
+    }
+    while (response->statuses_size() < request->settlements_size()) {
+      response->add_statuses(v1::SETTLEMENT_STATUS_OK);
+    }
+    const MutexLock lock(mutex_);
+    settlements_count_ += static_cast<size_t>(request->settlements_size());
+    changed_.NotifyAll();
+    return grpc::Status::OK;
   }
 
   grpc::Status AwaitEnd() ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(mutex_);
-    while (!ending_) end_.Wait(mutex_);
+    while (!ending_) changed_.Wait(mutex_);
     return grpc::Status::OK;
   }
 
   const std::vector<Act> script_;
+  const std::vector<Answer> answers_;
   mutable Mutex mutex_;
-  CondVar end_;
+  CondVar changed_;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::string> cursors_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::SubscribeRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::AcknowledgeRequest> acknowledgements_ ABSL_GUARDED_BY(mutex_);
+  size_t acts_over_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t settlements_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -73,9 +73,9 @@ class SubscriberOnRelayTest : public ::testing::Test {
   WebhookPoster& poster() {
     if (poster_ == nullptr) {
       poster_ = std::make_unique<WebhookPoster>(
-          IngressUrl{.host = "127.0.0.1",
-                     .port = std::to_string(relay_->ingress_port()),
-                     .path = "/webhooks/signplus"},
+          HttpUrl{.host = "127.0.0.1",
+                  .port = std::to_string(relay_->ingress_port()),
+                  .path = "/webhooks/signplus"},
           "");
     }
     return *poster_;

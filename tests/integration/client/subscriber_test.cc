@@ -284,6 +284,29 @@ TEST(SubscriberTest, EndsWithTheErrorOfTheCursorStore) {
   EXPECT_EQ(status, absl::ResourceExhaustedError("disk full"));
 }
 
+// A store that takes cursors but cannot tell what it holds.
+class UnreadableCursorStore final : public CursorStore {
+ public:
+  absl::StatusOr<std::string> Load() override {
+    return absl::DataLossError("not a cursor");
+  }
+  absl::Status Store(std::string_view cursor) override {
+    ADD_FAILURE() << "stored " << cursor;
+    return absl::OkStatus();
+  }
+};
+
+TEST(SubscriberTest, StoresNothingInAStoreThatItCouldNotRead) {
+  const ScriptedEventService service({});
+  UnreadableCursorStore store;
+  SubscriberOptions options = OptionsFor(service);
+  options.cursor_store = &store;
+  options.request.set_cursor("c3");
+  Subscriber subscriber(std::move(options));
+
+  EXPECT_EQ(subscriber.Next().status(), absl::DataLossError("not a cursor"));
+}
+
 TEST(SubscriberTest, EndsWhenCaughtUp) {
   const ScriptedEventService service({[](Call& call) {
     call.Send(Confirmation(0));

@@ -149,19 +149,6 @@ TEST_F(GrpcErrorsTest, NothingMayStandBesideASubscription) {
   }
 }
 
-TEST_F(GrpcErrorsTest, WhatDoesNotExistYetIsUnimplemented) {
-  Start();
-  v1::SubscribeRequest request;
-  request.set_subscription("billing");
-  ExpectError(request, grpc::StatusCode::UNIMPLEMENTED, "UNIMPLEMENTED");
-
-  grpc::ClientContext context;
-  SetDeadline(context);
-  v1::AcknowledgeResponse response;
-  Check(stub_->Acknowledge(&context, {}, &response),
-        grpc::StatusCode::UNIMPLEMENTED, "UNIMPLEMENTED");
-}
-
 TEST_F(GrpcErrorsTest, AnInvalidFieldOfSubscribeIsNamed) {
   Start();
   const std::vector<

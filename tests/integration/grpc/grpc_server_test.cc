@@ -34,6 +34,7 @@
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
 #include "tests/support/memory_event_log.h"
+#include "tests/support/memory_state_store.h"
 #include "tests/support/raw_call.h"
 #include "tests/support/status_details.h"
 
@@ -67,7 +68,10 @@ class GrpcServerTest : public ::testing::Test {
     return {.address = {.ip = "127.0.0.1", .port = port}};
   }
   void Start(const GrpcServer::Options& options = Loopback()) {
-    auto server = GrpcServer::Start(options, log_, Clock::Real(), registry_);
+    auto server = GrpcServer::Start(options, {.log = log_,
+                                              .store = store_,
+                                              .clock = Clock::Real(),
+                                              .registry = registry_});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = NewChannel();
@@ -110,6 +114,7 @@ class GrpcServerTest : public ::testing::Test {
     return -1;
   }
 
+  testing::MemoryStateStore store_;
   testing::MemoryEventLog log_;
   prometheus::Registry registry_;
   std::unique_ptr<GrpcServer> server_;
@@ -288,7 +293,7 @@ TEST_F(GrpcServerTest, ARequestThatIsTooLargeIsRefused) {
   Start();
   v1::SubscribeRequest request;
   for (int i = 0; i < 1000; ++i) {
-    request.mutable_filter()->add_uids(std::string(1100, 'u'));
+    request.mutable_filter()->add_uids(std::string(4400, 'u'));
   }
   EXPECT_EQ(EventStream(channel_, request).End().error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -391,8 +396,11 @@ TEST_F(GrpcServerTest, HealthFollowsWhatItIsToldAndDraining) {
 TEST_F(GrpcServerTest, APortInUseIsAClearError) {
   Start();
   prometheus::Registry registry;
-  const auto second = GrpcServer::Start(Loopback(server_->port()), log_,
-                                        Clock::Real(), registry);
+  const auto second =
+      GrpcServer::Start(Loopback(server_->port()), {.log = log_,
+                                                    .store = store_,
+                                                    .clock = Clock::Real(),
+                                                    .registry = registry});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()),
               ::testing::AllOf(::testing::HasSubstr(

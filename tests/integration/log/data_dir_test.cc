@@ -15,11 +15,15 @@
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "server/log/embedded_log.h"
+#include "server/log/event_log.h"
 #include "server/log/layout.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
+#include "server/log/store_options.h"
 #include "tests/integration/log/test_log.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/write_state.h"
 
 namespace enveloperelay::testing {
 namespace {
@@ -107,7 +111,39 @@ TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
   const absl::Status status = log.TryOpen().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(status), HasSubstr("newer version"));
-  EXPECT_THAT(Message(status), HasSubstr("its format is 2"));
+  EXPECT_THAT(Message(status), HasSubstr("its format is 3"));
+}
+
+TEST(DataDirTest, OfFormatVersion1IsUpgraded) {
+  TestLog log;
+  log.Fill(1, 10);
+  const LogBounds before = log->Bounds();
+  log.Close();
+  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies& families) {
+    for (const char* name : {kSubscriptionsName, kDeadLettersName}) {
+      EXPECT_TRUE(db.DropColumnFamily(families.at(name)).ok());
+    }
+    EXPECT_TRUE(db.Put(rocksdb::WriteOptions(), "format_version",
+                       EncodeSequence(Sequence{1}))
+                    .ok());
+  });
+  log.Open();
+  EXPECT_EQ(log->Bounds().log_id, before.log_id);
+  EXPECT_EQ(log.ReadAll({}).size(), 10);
+  EXPECT_EQ(log.Append(11), Sequence{11});
+  EXPECT_TRUE(WriteAndWait(log->state(),
+                           {SetKey(StateTable::kSubscriptions, "key", "value"),
+                            SetKey(StateTable::kDeadLetters, "key", "value")})
+                  .ok());
+  log.Close();
+  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies& families) {
+    EXPECT_TRUE(families.contains("subscriptions"));
+    EXPECT_TRUE(families.contains("dead_letters"));
+    std::string version;
+    EXPECT_TRUE(
+        db.Get(rocksdb::ReadOptions(), "format_version", &version).ok());
+    EXPECT_EQ(version, EncodeSequence(Sequence{2}));
+  });
 }
 
 TEST(DataDirTest, IsRefusedWhenItHoldsMoreThanIsKnown) {

@@ -177,31 +177,6 @@ TEST(EmbeddedLogTest, StoresAnEventOnceHoweverManyAppendItAtOnce) {
   }
 }
 
-// Holds the committing thread in an answer until told to go on.
-class Hold {
- public:
-  explicit Hold(EventLog& log) {
-    log.Append(MakeEvent({.event_id = "hold"}),
-               [this](const absl::StatusOr<Appended>&) {
-                 reached_.count_down();
-                 let_go_.wait();
-               });
-    reached_.wait();
-  }
-  ~Hold() { LetGo(); }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-
-  void LetGo() {
-    if (!std::exchange(gone_, true)) let_go_.count_down();
-  }
-
- private:
-  std::latch reached_ = std::latch(1);
-  std::latch let_go_ = std::latch(1);
-  bool gone_ = false;
-};
-
 TEST(EmbeddedLogTest, CommitsWhatGathersMeanwhileInOneGroup) {
   TestLog log;
   std::latch answered(100);
@@ -218,6 +193,17 @@ TEST(EmbeddedLogTest, CommitsWhatGathersMeanwhileInOneGroup) {
   EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_commit_events"), 2);
   EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_appended_total"),
             101);
+}
+
+TEST(EmbeddedLogTest, WritesNothingForDuplicatesOnly) {
+  TestLog log;
+  log.Append(1);
+  const double commits =
+      MetricValue(log.registry(), "envelope_relay_log_commit_duration_seconds");
+  ASSERT_TRUE(AppendAndWait(*log, MakeEvent({.event_id = "event-1"})).ok());
+  EXPECT_EQ(
+      MetricValue(log.registry(), "envelope_relay_log_commit_duration_seconds"),
+      commits);
 }
 
 TEST(EmbeddedLogTest, RefusesMoreAppendsThanMayWait) {

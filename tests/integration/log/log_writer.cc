@@ -1,5 +1,5 @@
-// Appends to a log until it is killed, or until an append fails. For tests that
-// kill it.
+// Appends to a log, and writes state beside the events, until it is killed, or
+// until one of them fails. For tests that kill it.
 //
 //   log_writer DIR NAME FILE_BYTES_MAX
 //
@@ -8,8 +8,10 @@
 //
 //   open                 the log is open
 //   done EVENT_ID SEQUENCE
-//   failed CODE          an append has failed
+//   state NAME NUMBER    write of state NUMBER is durable; see WriteState()
+//   failed CODE          an append or a write of state has failed
 //   storage-failed       on_failure was called
+//   refused CODE         of a write of state after the first failure
 //   health CODE          after the first failure; the last line
 
 #include <sys/resource.h>
@@ -23,6 +25,7 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -35,12 +38,16 @@
 #include "server/base/mutex.h"
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
+#include "server/log/state_store.h"
+#include "tests/integration/log/state_key.h"
 #include "tests/support/append.h"
+#include "tests/support/write_state.h"
 
 namespace enveloperelay::testing {
 namespace {
 
 constexpr int kInFlightMax = 64;
+constexpr int kAppendsPerStateWrite = 4;
 
 // One write each, so that a killed writer has said whole lines.
 void Say(const std::string& line) {
@@ -49,10 +56,10 @@ void Say(const std::string& line) {
               static_cast<ssize_t>(whole.size()));
 }
 
-// Counts the appends that are not answered.
+// Counts the appends and writes that are not answered.
 class InFlight {
  public:
-  // Waits for room; false once an append has failed.
+  // Waits for room; false once one has failed.
   bool Enter() {
     const MutexLock lock(mutex_);
     while (count_ >= kInFlightMax) changed_.Wait(mutex_);
@@ -73,11 +80,39 @@ class InFlight {
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Writes of state number 0, 1, … of a name each set the name's value in both
+// tables to their number, add a key of their own, and remove the one that was
+// added kStateKeysMax numbers before.
+void WriteState(EmbeddedLog& log, const std::string& name, int number,
+                InFlight& in_flight) {
+  const std::string value = absl::StrCat(number);
+  std::vector<StateChange> changes = {
+      SetKey(StateTable::kSubscriptions, name, value),
+      SetKey(StateTable::kDeadLetters, name, value),
+      SetKey(StateTable::kSubscriptions, StateKey(name, number), value)};
+  if (number >= kStateKeysMax) {
+    changes.push_back(RemoveRange(StateTable::kSubscriptions,
+                                  StateKey(name, number - kStateKeysMax),
+                                  StateKey(name, number - kStateKeysMax + 1)));
+  }
+  log.state().Write(std::move(changes), [&in_flight, name,
+                                         value](const absl::Status& status) {
+    Say(status.ok()
+            ? absl::StrCat("state ", name, " ", value)
+            : absl::StrCat("failed ", absl::StatusCodeToString(status.code())));
+    in_flight.Leave(status.ok());
+  });
+}
+
 void AppendUntilItFails(EmbeddedLog& log, const std::string& name) {
   std::minstd_rand random(
       static_cast<unsigned>(std::hash<std::string>()(name)));
   InFlight in_flight;
   for (int i = 0; in_flight.Enter(); ++i) {
+    if (i % kAppendsPerStateWrite == 0) {
+      WriteState(log, name, i / kAppendsPerStateWrite, in_flight);
+      if (!in_flight.Enter()) break;
+    }
     // Now and then an event again.
     const int number = i > 10 && random() % 10 == 0 ? i - 10 : i;
     const std::string id = absl::StrCat(name, "-", number);
@@ -95,6 +130,9 @@ void AppendUntilItFails(EmbeddedLog& log, const std::string& name) {
           in_flight.Leave(appended.ok());
         });
   }
+  log.state().Write({}, [](const absl::Status& status) {
+    Say(absl::StrCat("refused ", absl::StatusCodeToString(status.code())));
+  });
   log.Close();
 }
 

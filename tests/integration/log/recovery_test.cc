@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -19,26 +20,67 @@
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
+#include "server/log/state_store.h"
+#include "tests/integration/log/state_key.h"
 #include "tests/integration/log/test_log.h"
 #include "tests/integration/log/writer_process.h"
 #include "tests/support/log_range.h"
+#include "tests/support/write_state.h"
 
 namespace enveloperelay::testing {
 namespace {
 
-// Where each acknowledged event stands.
-using Acknowledged = std::map<std::string, uint64_t>;
+// What writers have said to be durable.
+struct Acknowledged {
+  // Where each event stands.
+  std::map<std::string, uint64_t> events;
+  // The last write of state of each name.
+  std::map<std::string, int> state;
+};
 
 // Notes a line of the writer. False if it is no acknowledgement.
 bool Note(const std::string& line, Acknowledged& acknowledged) {
   std::istringstream words(line);
   std::string word;
-  std::string event_id;
-  uint64_t sequence = 0;
-  if (!(words >> word >> event_id >> sequence) || word != "done") return false;
-  const auto [it, added] = acknowledged.emplace(event_id, sequence);
-  EXPECT_EQ(it->second, sequence) << event_id << " was given two places";
+  std::string id;
+  uint64_t number = 0;
+  if (!(words >> word >> id >> number)) return false;
+  if (word == "state") {
+    const auto next = acknowledged.state.try_emplace(id, -1).first;
+    EXPECT_EQ(static_cast<uint64_t>(++next->second), number)
+        << id << " was not answered in order";
+    return true;
+  }
+  if (word != "done") return false;
+  const auto [it, added] = acknowledged.events.emplace(id, number);
+  EXPECT_EQ(it->second, number) << id << " was given two places";
   return true;
+}
+
+// Of each name's writes of state those up to one are there, which is the last
+// acknowledged one or a later one, and nothing of any other.
+void ExpectWholeState(TestLog& log, const Acknowledged& acknowledged) {
+  const auto all = AllState(log->state(), StateTable::kSubscriptions);
+  const std::map<std::string, std::string> stored(all.begin(), all.end());
+  size_t expected = 0;
+  for (const auto& [name, value] :
+       AllState(log->state(), StateTable::kDeadLetters)) {
+    ASSERT_EQ(log->state().Get(StateTable::kSubscriptions, name).value(),
+              value);
+    const int last = std::stoi(value);
+    const int first = std::max(0, last - kStateKeysMax + 1);
+    for (int i = first; i <= last; ++i) {
+      ASSERT_TRUE(stored.contains(StateKey(name, i))) << name << " " << i;
+    }
+    expected += static_cast<size_t>(last - first) + 2;
+  }
+  EXPECT_EQ(stored.size(), expected);
+  for (const auto& [name, last] : acknowledged.state) {
+    const absl::StatusOr<std::string> value =
+        log->state().Get(StateTable::kDeadLetters, name);
+    ASSERT_TRUE(value.ok()) << name << " " << last << " is lost";
+    ASSERT_GE(std::stoi(*value), last) << name << " has gone back";
+  }
 }
 
 // Every acknowledged event is there, once, at its place, and there is no hole.
@@ -57,7 +99,7 @@ void ExpectWhole(TestLog& log, const Acknowledged& acknowledged) {
           << event.event_id() << " is there twice";
     }
   }
-  for (const auto& [event_id, sequence] : acknowledged) {
+  for (const auto& [event_id, sequence] : acknowledged.events) {
     const auto it = stored.find(event_id);
     ASSERT_TRUE(it != stored.end()) << event_id << " is lost";
     ASSERT_EQ(it->second, sequence) << event_id << " has moved";
@@ -86,9 +128,11 @@ TEST(RecoveryTest, WhatWasAcknowledgedIsThereAfterAnyKill) {
     if (round % 3 != 2) continue;
     log.Open();
     ExpectWhole(log, acknowledged);
+    ExpectWholeState(log, acknowledged);
     if (HasFatalFailure()) return;
   }
-  EXPECT_GT(acknowledged.size(), 1000);
+  EXPECT_GT(acknowledged.events.size(), 1000);
+  EXPECT_GT(acknowledged.state.size(), 1);
 }
 
 TEST(RecoveryTest, AFailedWriteIsFinal) {
@@ -104,13 +148,16 @@ TEST(RecoveryTest, AFailedWriteIsFinal) {
   EXPECT_EQ(others.front(), "open");
   EXPECT_EQ(others[1], "storage-failed");
   EXPECT_EQ(others.back(), "health UNAVAILABLE");
-  // All that waited, and no acknowledgement after the first of them.
+  // All that waited and what came then, and no acknowledgement after the first
+  // of them.
   const std::set<std::string> between(others.begin() + 2, others.end() - 1);
-  EXPECT_THAT(between, ::testing::ElementsAre("failed UNAVAILABLE"));
-  EXPECT_GT(acknowledged.size(), 100);
+  EXPECT_THAT(between, ::testing::ElementsAre("failed UNAVAILABLE",
+                                              "refused UNAVAILABLE"));
+  EXPECT_GT(acknowledged.events.size(), 100);
 
   log.Open();
   ExpectWhole(log, acknowledged);
+  ExpectWholeState(log, acknowledged);
 }
 
 TEST(RecoveryTest, ASecondProcessIsRefused) {

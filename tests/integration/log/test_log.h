@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <latch>
 #include <map>
 #include <memory>
 #include <string>
@@ -84,6 +85,31 @@ class TestLog {
   FakeClock clock_ = FakeClock(kStart);
   std::unique_ptr<prometheus::Registry> registry_;
   std::unique_ptr<EmbeddedLog> log_;
+};
+
+// Holds the committing thread in an answer until told to go on.
+class Hold {
+ public:
+  explicit Hold(EventLog& log) {
+    log.Append(MakeEvent({.event_id = "hold"}),
+               [this](const absl::StatusOr<Appended>&) {
+                 reached_.count_down();
+                 let_go_.wait();
+               });
+    reached_.wait();
+  }
+  ~Hold() { LetGo(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  void LetGo() {
+    if (!std::exchange(gone_, true)) let_go_.count_down();
+  }
+
+ private:
+  std::latch reached_ = std::latch(1);
+  std::latch let_go_ = std::latch(1);
+  bool gone_ = false;
 };
 
 using ColumnFamilies = std::map<std::string, rocksdb::ColumnFamilyHandle*>;

@@ -4,15 +4,14 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
-#include <vector>
 
 #include "client/envelopectl/output.h"
 #include "client/webhook/sample.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/client/parsed_arguments.h"
 
 namespace enveloperelay::client {
 namespace {
@@ -22,29 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Optional;
 using ::testing::SizeIs;
-
-using Arguments = std::vector<std::string>;
-
-CommandLine Parse(Arguments arguments) {
-  auto parsed = ParseCommandLine(std::move(arguments));
-  if (const auto* exit = std::get_if<Exit>(&parsed)) {
-    ADD_FAILURE() << exit->text;
-    return {};
-  }
-  return std::get<CommandLine>(std::move(parsed));
-}
-
-template <typename Command>
-Command ParseAs(Arguments arguments) {
-  return std::get<Command>(Parse(std::move(arguments)).command);
-}
-
-Exit ParseToExit(Arguments arguments) {
-  const auto parsed = ParseCommandLine(std::move(arguments));
-  const auto* exit = std::get_if<Exit>(&parsed);
-  if (exit != nullptr) return *exit;
-  return Exit{.code = -1, .text = "parsed"};
-}
 
 // A variable of the environment for the length of a test.
 class Variable {
@@ -231,6 +207,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refused{"NoCommand", {}, "subcommand is required"},
         Refused{"UnknownCommand", {"lisst"}, "no command 'lisst'"},
+        Refused{"UnknownSubcommand",
+                {"subscriptions", "lisst"},
+                "no command 'subscriptions lisst'"},
         Refused{"UnknownOption", {"list", "--form", "latest"}, "--form"},
         Refused{"From", {"list", "--from", "yesterday"}, "--from: 'yesterday'"},
         Refused{"Time", {"list", "--from", "2026-07-17"}, "2026-07-17T08"},

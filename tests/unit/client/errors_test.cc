@@ -3,7 +3,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "enveloperelay/error_info.h"
+#include "enveloperelay/internal/status_details.pb.h"
 #include "gmock/gmock.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
@@ -36,6 +38,59 @@ TEST(ExplainTest, TellsWhatToDoAboutAnExpiredCursor) {
       ExplainGrpcError(status, "relay:1"),
       AllOf(StartsWith("the relay at relay:1 refused: "),
             HasSubstr("CURSOR_EXPIRED"), HasSubstr("use --from earliest")));
+}
+
+TEST(ExplainTest, TellsHowToCreateAMissingSubscription) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::NOT_FOUND, "SUBSCRIPTION_NOT_FOUND",
+                       {{"subscription", "billing"}}));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              EndsWith("; create it: envelopectl subscriptions create "
+                       "billing"));
+}
+
+TEST(ExplainTest, TellsWhatToDoAboutASubscriptionThatExists) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::ALREADY_EXISTS, "SUBSCRIPTION_EXISTS",
+                       {{"subscription", "billing\x1b"}}));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              HasSubstr("; change it: envelopectl subscriptions update "
+                        "billing\\u001b, or"));
+}
+
+TEST(ExplainTest, TellsWhatToDoAboutAnOldEtag) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::ABORTED, "ETAG_MISMATCH"));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              EndsWith("use its new etag"));
+}
+
+TEST(ExplainTest, TellsThatAWorkerTookOver) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::ABORTED, "WORKER_SUPERSEDED"));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"), HasSubstr("--worker-id"));
+}
+
+TEST(ExplainTest, ListsTheFieldsThatAreWrong) {
+  absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::INVALID_ARGUMENT, "FIELD_INVALID"));
+  internal::BadRequest details;
+  auto* const name = details.add_field_violations();
+  name->set_field("subscription.name");
+  name->set_description("has a space");
+  auto* const deadline = details.add_field_violations();
+  deadline->set_field("subscription.ack_deadline");
+  deadline->set_description("is above 600 s");
+  status.SetPayload("type.googleapis.com/google.rpc.BadRequest",
+                    absl::Cord(details.SerializeAsString()));
+
+  EXPECT_EQ(ExplainGrpcError(status, "relay:1"),
+            "the relay at relay:1 refused: subscription.name: has a space; "
+            "subscription.ack_deadline: is above 600 s");
 }
 
 TEST(ExplainTest, DoesNotCallARelayUnreachableThatAnswers) {

@@ -59,6 +59,12 @@ TEST(NamesTest, ShowsAnUnknownNameAsItWasSentButEscaped) {
   EXPECT_EQ(ShortActionName(event), "ENVELOPE\\nSHREDDED");
 }
 
+TEST(NamesTest, ShortensValues) {
+  EXPECT_EQ(ShortName(v1::EVENT_TYPE_ENVELOPE_VOIDED), "voided");
+  EXPECT_EQ(ShortName(v1::AUDIT_ACTION_ENVELOPE_SIGNED), "signed");
+  EXPECT_EQ(ShortName(static_cast<v1::EventType>(99)), "99");
+}
+
 TEST(NamesTest, ListsTheChoices) {
   EXPECT_EQ(EventTypeChoices(),
             "completed, expired, declined, voided, audit_trail");

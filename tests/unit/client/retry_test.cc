@@ -44,6 +44,14 @@ TEST(BackoffTest, BeginsAnewAfterAReset) {
   EXPECT_EQ(backoff.Next(0.5), absl::Milliseconds(50));
 }
 
+TEST(RetryMayMendTest, DoesNotFightOverAWorkerId) {
+  const absl::Status superseded = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::ABORTED, "WORKER_SUPERSEDED"));
+
+  EXPECT_FALSE(RetryMayMend(superseded, false));
+  EXPECT_FALSE(RetryMayMend(superseded, true));
+}
+
 // What becomes of a status that a stream ended with.
 struct RetryCase {
   absl::StatusCode code;
@@ -54,7 +62,7 @@ struct RetryCase {
   bool answered;
 };
 
-class RetryMayMendTest : public ::testing::TestWithParam<RetryCase> {
+class EveryCodeTest : public ::testing::TestWithParam<RetryCase> {
  protected:
   static absl::Status Bare() { return absl::Status(GetParam().code, "broken"); }
   static absl::Status FromRelay() {
@@ -63,7 +71,7 @@ class RetryMayMendTest : public ::testing::TestWithParam<RetryCase> {
   }
 };
 
-TEST_P(RetryMayMendTest, FollowsTheTable) {
+TEST_P(EveryCodeTest, FollowsTheTable) {
   EXPECT_EQ(RetryMayMend(FromRelay(), false), GetParam().from_relay);
   EXPECT_EQ(RetryMayMend(FromRelay(), true), GetParam().from_relay);
   EXPECT_EQ(RetryMayMend(Bare(), false), GetParam().unanswered);
@@ -71,7 +79,7 @@ TEST_P(RetryMayMendTest, FollowsTheTable) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    EveryCode, RetryMayMendTest,
+    RetryMayMendTest, EveryCodeTest,
     ::testing::Values(
         RetryCase{absl::StatusCode::kOk, true, true, true},
         RetryCase{absl::StatusCode::kCancelled, true, true, true},

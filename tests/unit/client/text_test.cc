@@ -1,13 +1,18 @@
 #include "client/envelopectl/text.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "gtest/gtest.h"
 
 namespace enveloperelay::client {
 namespace {
+
+using ::testing::Optional;
 
 TEST(EscapeTest, LeavesWhatATerminalShows) {
   EXPECT_EQ(Escape("Vertrag_2026 (final).pdf"), "Vertrag_2026 (final).pdf");
@@ -79,6 +84,42 @@ TEST(TimestampTest, HasNanosecondsAboveZeroBefore1970) {
 
   EXPECT_EQ(time.seconds(), -1);
   EXPECT_EQ(time.nanos(), 750'000'000);
+}
+
+TEST(DurationTest, ReadsUnits) {
+  EXPECT_THAT(ParseDuration("500ms"), Optional(absl::Milliseconds(500)));
+  EXPECT_THAT(ParseDuration("1h30m"), Optional(absl::Minutes(90)));
+  EXPECT_THAT(ParseDuration("7d"), Optional(absl::Hours(168)));
+  EXPECT_THAT(ParseDuration("1d12h"), Optional(absl::Hours(36)));
+  EXPECT_THAT(ParseDuration("0"), Optional(absl::ZeroDuration()));
+}
+
+TEST(DurationTest, TakesNothingElse) {
+  for (const char* const text : {"", "30", "s", "-1s", "d", "-1d", "1d-1h",
+                                 "inf", "1w", "4000000d", "1h 2m"}) {
+    EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
+  }
+}
+
+TEST(DurationTest, IsShownInUnits) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(90);
+  duration.set_nanos(250'000'000);
+
+  EXPECT_EQ(FormatDuration(duration), "1m30.25s");
+}
+
+TEST(AgeTest, HasTwoUnitsAtMost) {
+  EXPECT_EQ(FormatAge(absl::ZeroDuration()), "0s");
+  EXPECT_EQ(FormatAge(absl::Milliseconds(1999)), "1s");
+  EXPECT_EQ(FormatAge(absl::Seconds(192)), "3m12s");
+  EXPECT_EQ(FormatAge(absl::Minutes(5)), "5m");
+  EXPECT_EQ(FormatAge(absl::Hours(2) + absl::Seconds(359)), "2h5m");
+  EXPECT_EQ(FormatAge(absl::Hours(99) + absl::Minutes(59)), "4d3h");
+}
+
+TEST(AgeTest, IsZeroForWhatIsYetToCome) {
+  EXPECT_EQ(FormatAge(absl::Seconds(-3)), "0s");
 }
 
 }  // namespace

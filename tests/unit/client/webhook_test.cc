@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "boost/json/parse.hpp"
 #include "boost/json/value.hpp"
+#include "client/webhook/http_post.h"
 #include "client/webhook/poster.h"
 #include "client/webhook/sample.h"
 #include "gmock/gmock.h"
@@ -20,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 std::string Url(const char* text) {
-  const absl::StatusOr<IngressUrl> url = ParseIngressUrl(text);
+  const absl::StatusOr<HttpUrl> url = ParseIngressUrl(text);
   if (!url.ok()) return std::string(url.status().message());
   return url->Authority() + url->path;
 }
@@ -42,6 +43,16 @@ TEST(IngressUrlTest, SaysWhatIsWrong) {
   EXPECT_THAT(Url("relay:65536"), HasSubstr("its port is not a number"));
   EXPECT_THAT(Url("[::1:8080"), HasSubstr("']' is missing"));
   EXPECT_THAT(Url("[::1]8080"), HasSubstr("its port is not a number"));
+}
+
+TEST(HttpUrlTest, KeepsThePath) {
+  EXPECT_EQ(ParseHttpUrl("http://localhost:3000")->path, "/");
+  EXPECT_EQ(ParseHttpUrl("localhost:3000/a?b=c")->path, "/a?b=c");
+}
+
+TEST(HttpUrlTest, TakesNoPathThatWouldEndTheRequestLine) {
+  EXPECT_FALSE(ParseHttpUrl("http://localhost/a b").ok());
+  EXPECT_FALSE(ParseHttpUrl("http://localhost/a\r\nb: c").ok());
 }
 
 TEST(TokenFileTest, TakesTheFirstTokenInIt) {

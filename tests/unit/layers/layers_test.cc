@@ -29,7 +29,8 @@ const Layers& AllowedLayers() {
       {"signplus", {"base"}},
       {"ingress", {"base", "http", "log", "signplus"}},
       {"stream", {"base", "log"}},
-      {"grpc", {"base", "log", "stream"}},
+      {"subscriptions", {"base", "log", "stream"}},
+      {"grpc", {"base", "log", "stream", "subscriptions"}},
       {"admin", {"base", "http"}},
   };
   return layers;

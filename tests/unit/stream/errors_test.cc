@@ -66,7 +66,14 @@ TEST(StreamErrorsTest, CarryTheCodeAndTheReasonOfTheContract) {
   ExpectError(StreamLimitError("at most 3"), RESOURCE_EXHAUSTED,
               "STREAM_LIMIT");
   ExpectError(DrainingError(), UNAVAILABLE, "SERVER_UNAVAILABLE");
-  ExpectError(NotImplementedError("not yet"), UNIMPLEMENTED, "UNIMPLEMENTED");
+  ExpectError(SubscriptionNotFoundError("billing"), NOT_FOUND,
+              "SUBSCRIPTION_NOT_FOUND");
+  ExpectError(SubscriptionExistsError("billing"), ALREADY_EXISTS,
+              "SUBSCRIPTION_EXISTS");
+  ExpectError(EtagMismatchError(), ABORTED, "ETAG_MISMATCH");
+  ExpectError(WorkerSupersededError("pod-1"), ABORTED, "WORKER_SUPERSEDED");
+  ExpectError(SubscriptionLimitError(9), RESOURCE_EXHAUSTED,
+              "SUBSCRIPTION_LIMIT");
 }
 
 TEST(StreamErrorsTest, OkIsOk) {

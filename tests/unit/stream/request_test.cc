@@ -118,11 +118,21 @@ TEST(CheckSubscribeTest, ReadsTheCursor) {
   EXPECT_EQ(ReasonOf(CheckSubscribe(request).status()), "CURSOR_INVALID");
 }
 
-TEST(CheckSubscribeTest, ASubscriptionAloneIsNotImplemented) {
+TEST(CheckSubscribeTest, ReadsWhatAWorkerAsksFor) {
   v1::SubscribeRequest request;
   request.set_subscription("billing");
   request.set_worker_id("pod-1");
-  EXPECT_TRUE(absl::IsUnimplemented(CheckSubscribe(request).status()));
+  absl::StatusOr<SubscribeSpec> spec = CheckSubscribe(request);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  ASSERT_TRUE(spec->worker.has_value());
+  EXPECT_EQ(spec->worker->subscription, "billing");
+  EXPECT_EQ(spec->worker->worker_id, "pod-1");
+  EXPECT_EQ(spec->worker->outstanding_max, 1000U);
+  request.set_max_outstanding_events(1'000'000);
+  EXPECT_EQ(CheckSubscribe(request)->worker->outstanding_max, 100'000U);
+  request.set_worker_id(std::string(257, 'w'));
+  EXPECT_THAT(FieldsOf(CheckSubscribe(request).status()),
+              ElementsAre("worker_id"));
 }
 
 TEST(CheckSubscribeTest, NothingThatASubscriptionSetsMayStandBesideIt) {

@@ -23,8 +23,10 @@
 #include "server/log/cursor.h"
 #include "server/log/sequence.h"
 #include "server/stream/errors.h"
+#include "server/stream/log_source.h"
 #include "server/stream/metrics.h"
 #include "server/stream/request.h"
+#include "server/stream/response.h"
 #include "tests/support/append.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_event_log.h"
@@ -52,13 +54,17 @@ class StreamTest : public ::testing::Test, private StreamCall {
   void Open(const v1::SubscribeRequest& request, double jitter = 0.5) {
     absl::StatusOr<SubscribeSpec> spec = CheckSubscribe(request);
     RELAY_CHECK(spec.ok());
-    stream_.emplace(Stream::Environment{.log = log_,
-                                        .clock = clock_,
+    auto source = std::make_unique<LogSource>(
+        std::move(spec->read),
+        BatchLimits{.events_max = spec->batch_events_max,
+                    .bytes_max = spec->batch_bytes_max},
+        spec->until_caught_up, log_);
+    stream_.emplace(Stream::Environment{.clock = clock_,
                                         .options = options_,
                                         .metrics = metrics_,
                                         .steps = steps_,
                                         .call = *this},
-                    *std::move(spec), jitter);
+                    std::move(source), spec->heartbeat_interval, jitter);
     stream_->Step();
   }
 

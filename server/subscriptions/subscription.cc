@@ -1,0 +1,377 @@
+#include "server/subscriptions/subscription.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "enveloperelay/internal/subscription_state.pb.h"
+#include "enveloperelay/v1/subscriptions.pb.h"
+#include "server/base/mutex.h"
+#include "server/log/cursor.h"
+#include "server/log/event_log.h"
+#include "server/log/state_store.h"
+#include "server/log/tail.h"
+#include "server/stream/errors.h"
+#include "server/stream/proto_time.h"
+#include "server/stream/reader.h"
+#include "server/stream/step_scheduler.h"
+#include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/mailbox.h"
+#include "server/subscriptions/settings.h"
+#include "server/subscriptions/state.h"
+
+namespace enveloperelay {
+namespace {
+
+constexpr StateTable kTable = StateTable::kSubscriptions;
+
+Dispatcher::Environment ForDispatcher(const Subscription::Environment& env) {
+  return {.log = env.log,
+          .store = env.store,
+          .clock = env.clock,
+          .limits = env.limits,
+          .random = env.random};
+}
+
+}  // namespace
+
+Subscription::Subscription(const Environment& environment,
+                           internal::StoredSubscription stored,
+                           SubscriptionSettings settings)
+    : env_(environment),
+      name_(settings.proto.name()),
+      begin_(env_.clock.Now()),
+      stored_(std::move(stored)),
+      settings_(std::move(settings)) {}
+
+Subscription::Subscription(const Environment& environment,
+                           SubscriptionSettings settings, const LogStart& start)
+    : env_(environment),
+      name_(settings.proto.name()),
+      begin_(env_.clock.Now()),
+      settings_(settings) {
+  const MutexLock lock(mutex_);
+  stored_.set_uid(env_.random_bits());
+  dispatcher_ = Dispatcher::Create(ForDispatcher(env_), std::move(settings),
+                                   start, env_.random_bits());
+  settings_changed_ = true;
+}
+
+void Subscription::Host(StepScheduler& steps,
+                        std::function<void()> on_expired) {
+  on_expired_ = std::move(on_expired);
+  {
+    const MutexLock lock(write_->mutex);
+    write_->steps = &steps;
+  }
+  const MutexLock lock(mutex_);
+  steps_ = &steps;
+  if (dispatcher_ != nullptr ||
+      settings_.expire_after < absl::InfiniteDuration()) {
+    StepSoon();
+  }
+}
+
+void Subscription::Close() {
+  {
+    const MutexLock lock(write_->mutex);
+    write_->steps = nullptr;
+  }
+  const MutexLock lock(mutex_);
+  steps_ = nullptr;
+}
+
+void Subscription::StepSoon() {
+  if (steps_ != nullptr) steps_->StepSoon();
+}
+
+absl::Status Subscription::Prepare() {
+  if (deleted_) return SubscriptionNotFoundError(name_);
+  if (!failure_.ok()) return failure_;
+  if (dispatcher_ != nullptr) return absl::OkStatus();
+  auto loaded = Dispatcher::Load(ForDispatcher(env_), settings_);
+  if (!loaded.ok()) return loaded.status();
+  dispatcher_ = *std::move(loaded);
+  return absl::OkStatus();
+}
+
+bool Subscription::HasChanges() const {
+  return settings_changed_ ||
+         (dispatcher_ != nullptr && dispatcher_->has_changes());
+}
+
+// Holds back what depends on all that was decided so far.
+void Subscription::Enqueue(Release release) {
+  held_.push_back({.write = HasChanges() ? started_ + 1 : started_,
+                   .release = std::move(release)});
+  StepSoon();
+}
+
+void Subscription::Step() {
+  std::vector<Release> due;
+  absl::Status failure;
+  bool expired = false;
+  {
+    const MutexLock lock(mutex_);
+    TakeWritten();
+    if (!deleted_ && failure_.ok() && Prepare().ok()) {
+      Dispatch();
+      StartWrite();
+      ScheduleNext();
+      expired = ExpireTime() <= env_.clock.Now();
+    }
+    failure = failure_;
+    while (!held_.empty() &&
+           (held_.front().write <= written_ || !failure.ok() || deleted_)) {
+      due.push_back(std::move(held_.front().release));
+      held_.pop_front();
+    }
+    if (deleted_ && failure.ok()) failure = SubscriptionNotFoundError(name_);
+  }
+  for (Release& release : due) std::move(release)(failure);
+  if (expired) on_expired_();
+}
+
+void Subscription::TakeWritten() {
+  std::optional<absl::Status> status;
+  {
+    const MutexLock lock(write_->mutex);
+    status = std::exchange(write_->status, std::nullopt);
+  }
+  if (!status.has_value()) return;
+  if (status->ok()) {
+    written_ = started_;
+    if (dispatcher_ != nullptr) dispatcher_->OnDurable();
+  } else if (failure_.ok()) {
+    failure_ = *status;
+    EndWorkers(failure_);
+  }
+}
+
+void Subscription::Dispatch() {
+  for (bool again = true; again;) {
+    again = false;
+    absl::StatusOr<std::vector<Handout>> handouts = dispatcher_->Dispatch();
+    if (!handouts.ok()) {
+      // No worker can be served: they are told why, and may come back.
+      EndWorkers(FromLog(handouts.status()));
+      return;
+    }
+    for (Handout& handout : *handouts) {
+      again = HandOut(std::move(handout)) || again;
+    }
+  }
+}
+
+// Sends it on when it is durable. True: its worker takes another one.
+bool Subscription::HandOut(Handout handout) {
+  const auto found = mailboxes_.find(handout.worker);
+  if (found == mailboxes_.end()) {
+    dispatcher_->TakeBack(handout.lease);
+    StepSoon();
+    return false;
+  }
+  const std::shared_ptr<Mailbox> mailbox = found->second;
+  const WorkerKey worker = handout.worker;
+  mailbox->Expect(handout.batch.bytes());
+  Enqueue([self = shared_from_this(), mailbox,
+           handout = std::move(handout)](absl::Status written) mutable {
+    if (!written.ok()) return;
+    const std::optional<Handout> back = mailbox->Put(std::move(handout));
+    if (back.has_value()) self->TakeBack(back->lease);
+  });
+  // Where events come one by one, those that come meanwhile go together.
+  const bool caught_up = dispatcher_->position() >= env_.log.tail().end();
+  if (caught_up || !mailbox->HasRoom()) return false;
+  dispatcher_->SetReady(worker);
+  return true;
+}
+
+void Subscription::StartWrite() {
+  if (written_ < started_ || !HasChanges()) return;
+  std::vector<StateChange> changes = dispatcher_->TakeChanges();
+  if (std::exchange(settings_changed_, false)) {
+    *stored_.mutable_settings() = settings_.proto;
+    changes.push_back(PutState(kTable, StateKey(StateKind::kSettings, name_),
+                               stored_.SerializeAsString()));
+  }
+  ++started_;
+  env_.store.Write(std::move(changes), [write = write_](absl::Status status) {
+    const MutexLock lock(write->mutex);
+    write->status = std::move(status);
+    if (write->steps != nullptr) write->steps->StepSoon();
+  });
+}
+
+absl::Time Subscription::ExpireTime() const {
+  if (dispatcher_->has_workers()) return absl::InfiniteFuture();
+  return std::max(dispatcher_->unused_since(), begin_) + settings_.expire_after;
+}
+
+void Subscription::ScheduleNext() {
+  if (steps_ == nullptr) return;
+  if (dispatcher_->has_more()) steps_->StepSoon();
+  if (dispatcher_->waits_for_growth()) {
+    steps_->StepPast(dispatcher_->position());
+  }
+  const absl::Time due = std::min(dispatcher_->NextDue(), ExpireTime());
+  if (due == absl::InfiniteFuture()) return;
+  const absl::Duration wait =
+      std::clamp(due - env_.clock.Now(), absl::ZeroDuration(), absl::Hours(1));
+  // A little later than at the last microsecond, so that it is due then.
+  steps_->StepAt(steps_->Now() +
+                 absl::ToChronoNanoseconds(wait + absl::Microseconds(1)));
+}
+
+void Subscription::EndWorkers(const absl::Status& status) {
+  for (const auto& [key, mailbox] : mailboxes_) mailbox->PutEnd(status);
+}
+
+absl::StatusOr<WorkerKey> Subscription::Join(WorkerSpec spec,
+                                             std::shared_ptr<Mailbox> mailbox) {
+  const MutexLock lock(mutex_);
+  const absl::Status status = Prepare();
+  if (!status.ok()) return status;
+  const std::string worker_id = spec.worker_id;
+  const Dispatcher::Joined joined = dispatcher_->Join(std::move(spec));
+  if (joined.superseded.has_value()) {
+    const auto old = mailboxes_.extract(*joined.superseded);
+    if (!old.empty()) old.mapped()->PutEnd(WorkerSupersededError(worker_id));
+  }
+  mailboxes_.emplace(joined.key, std::move(mailbox));
+  StepSoon();
+  return joined.key;
+}
+
+void Subscription::Ready(WorkerKey worker) {
+  const MutexLock lock(mutex_);
+  if (dispatcher_ == nullptr) return;
+  dispatcher_->SetReady(worker);
+  StepSoon();
+}
+
+void Subscription::Leave(WorkerKey worker) {
+  const MutexLock lock(mutex_);
+  mailboxes_.erase(worker);
+  if (dispatcher_ == nullptr) return;
+  dispatcher_->Leave(worker);
+  StepSoon();
+}
+
+void Subscription::TakeBack(uint64_t lease) {
+  const MutexLock lock(mutex_);
+  if (dispatcher_ == nullptr) return;
+  dispatcher_->TakeBack(lease);
+  StepSoon();
+}
+
+SubscriptionCounters Subscription::Counters() const {
+  const MutexLock lock(mutex_);
+  return dispatcher_ == nullptr ? SubscriptionCounters()
+                                : dispatcher_->Counters();
+}
+
+void Subscription::Describe(Done<v1::Subscription> done) {
+  Act<v1::Subscription>(
+      [this](Dispatcher& /*dispatcher*/)
+          ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<v1::Subscription> {
+            return ToProto();
+          },
+      std::move(done));
+}
+
+void Subscription::Update(const v1::Subscription& changes,
+                          const google::protobuf::FieldMask& mask,
+                          Done<v1::Subscription> done) {
+  Act<v1::Subscription>(
+      [&, this](Dispatcher& dispatcher)
+          ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<v1::Subscription> {
+            if (!changes.etag().empty() && changes.etag() != Etag()) {
+              return EtagMismatchError();
+            }
+            absl::StatusOr<SubscriptionSettings> settings =
+                ApplyChanges(dispatcher.settings(), changes, mask);
+            if (!settings.ok()) return settings.status();
+            absl::Status status = dispatcher.SetSettings(*settings);
+            if (!status.ok()) return status;
+            settings_ = *std::move(settings);
+            stored_.set_revision(stored_.revision() + 1);
+            settings_changed_ = true;
+            return ToProto();
+          },
+      std::move(done));
+}
+
+void Subscription::Seek(const LogStart& start, Done<v1::Subscription> done) {
+  Act<v1::Subscription>(
+      [&, this](Dispatcher& dispatcher)
+          ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<v1::Subscription> {
+            absl::Status status = dispatcher.Seek(start, env_.random_bits());
+            if (!status.ok()) return status;
+            return ToProto();
+          },
+      std::move(done));
+}
+
+bool Subscription::Delete(const std::string& etag, Done<bool> done) {
+  const MutexLock lock(mutex_);
+  if (!etag.empty() && etag != Etag()) return false;
+  deleted_ = true;
+  EndWorkers(SubscriptionNotFoundError(name_));
+  std::vector<StateChange> changes;
+  for (const StateKind kind :
+       {StateKind::kSettings, StateKind::kHead, StateKind::kLease,
+        StateKind::kWaiting, StateKind::kBlocked}) {
+    changes.push_back(RemoveRange(kTable, KeysOf(kind, name_)));
+  }
+  changes.push_back(
+      RemoveRange(StateTable::kDeadLetters, DeadLetterKeysOf(name_)));
+  // After what is being written, and before what a new one of this name will
+  // write.
+  env_.store.Write(std::move(changes),
+                   [done = std::move(done)](absl::Status status) mutable {
+                     if (status.ok()) {
+                       std::move(done)(true);
+                     } else {
+                       std::move(done)(std::move(status));
+                     }
+                   });
+  StepSoon();
+  return true;
+}
+
+std::string Subscription::Etag() const {
+  return absl::StrCat(absl::Hex(stored_.uid(), absl::kZeroPad16), "-",
+                      stored_.revision());
+}
+
+v1::Subscription Subscription::ToProto() const {
+  v1::Subscription proto = settings_.proto;
+  proto.set_etag(Etag());
+  const SubscriptionCounters counters = dispatcher_->Counters();
+  proto.set_cursor(EncodeCursor({env_.log.Bounds().log_id, counters.cursor}));
+  proto.set_backlog(counters.backlog);
+  proto.set_outstanding(counters.outstanding);
+  proto.set_retrying(counters.retrying);
+  proto.set_dead_letters(counters.dead_letters);
+  proto.set_lost_events(counters.lost_events);
+  if (counters.oldest_unsettled_time < absl::InfiniteFuture()) {
+    *proto.mutable_oldest_unsettled_time() =
+        enveloperelay::ToProto(counters.oldest_unsettled_time);
+  }
+  for (v1::Worker& worker : dispatcher_->Workers()) {
+    *proto.add_workers() = std::move(worker);
+  }
+  return proto;
+}
+
+}  // namespace enveloperelay

@@ -1,0 +1,79 @@
+#ifndef ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_SUBSCRIPTIONS_H_
+#define ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_SUBSCRIPTIONS_H_
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "enveloperelay/v1/subscriptions.pb.h"
+#include "server/base/mutex.h"
+#include "server/stream/reader.h"
+#include "server/stream/step_scheduler.h"
+#include "server/subscriptions/settings.h"
+#include "server/subscriptions/subscription.h"
+
+namespace enveloperelay {
+
+// Has subscriptions stepped. Thread-safe.
+class SubscriptionHost {
+ public:
+  virtual ~SubscriptionHost() = default;
+  // Calls `subscription`'s Host() with what steps it until Release().
+  virtual void Add(std::shared_ptr<Subscription> subscription,
+                   std::function<void()> on_expired) = 0;
+  // Closes it, and steps it no more.
+  virtual void Release(const Subscription& subscription) = 0;
+};
+
+// All durable subscriptions, by name. Thread-safe; may block on the disk.
+class Subscriptions {
+ public:
+  // `environment`'s parts and `host` outlive it. At most `subscriptions_max`.
+  Subscriptions(const Subscription::Environment& environment,
+                size_t subscriptions_max, SubscriptionHost& host)
+      : env_(environment), subscriptions_max_(subscriptions_max), host_(host) {}
+
+  // Reads which there are: to be called first, once.
+  // Errors: kDataLoss, kUnavailable.
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Steps none any more.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Errors: SUBSCRIPTION_NOT_FOUND.
+  absl::StatusOr<std::shared_ptr<Subscription>> Find(
+      std::string_view name) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Errors: SUBSCRIPTION_EXISTS, SUBSCRIPTION_LIMIT.
+  absl::StatusOr<std::shared_ptr<Subscription>> Create(
+      SubscriptionSettings settings, const LogStart& start)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `done` when it is gone durably.
+  // Errors: SUBSCRIPTION_NOT_FOUND, ETAG_MISMATCH; `done` is not called then.
+  absl::Status Delete(const std::string& name, const std::string& etag,
+                      Subscription::Done<bool> done)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Up to `max` after `after`, by name.
+  std::vector<std::pair<std::string, std::shared_ptr<Subscription>>> List(
+      const std::string& after, size_t max) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Add(const std::string& name, std::shared_ptr<Subscription> subscription)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Subscription::Environment env_;
+  const size_t subscriptions_max_;
+  SubscriptionHost& host_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Subscription>, std::less<>> by_name_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_SUBSCRIPTIONS_H_
