@@ -149,8 +149,9 @@ class Dispatcher {
   // gone. One status for each.
   std::vector<v1::SettlementStatus> Settle(
       std::span<const v1::Settlement> settlements);
-  // The handout of this lease was not sent: as RELEASE of all of it.
-  void TakeBack(uint64_t lease);
+  // The handout of the lease of this number was not sent: as RELEASE of all of
+  // it.
+  void TakeBack(uint64_t number);
 
   // Moves the position and revokes all leases. Dead letters that were put back
   // are dead letters again; all of them stay. `epoch` is random. Errors:
