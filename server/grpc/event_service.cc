@@ -233,12 +233,12 @@ class GetEventCall final : public RawUnaryCall {
 
 }  // namespace
 
-EventService::EventService(const StreamOptions& options,
+EventService::EventService(StreamOptions options,
                            const CallEnvironment& environment,
                            const Clock& clock, Subscriptions& subscriptions,
                            Management& management,
                            prometheus::Registry& registry)
-    : options_(options),
+    : options_(std::move(options)),
       environment_(environment),
       clock_(clock),
       subscriptions_(subscriptions),

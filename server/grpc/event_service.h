@@ -39,7 +39,7 @@ using EventServiceBase =
 class EventService final : public EventServiceBase {
  public:
   // All outlive it.
-  EventService(const StreamOptions& options, const CallEnvironment& environment,
+  EventService(StreamOptions options, const CallEnvironment& environment,
                const Clock& clock, Subscriptions& subscriptions,
                Management& management, prometheus::Registry& registry);
 

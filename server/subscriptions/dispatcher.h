@@ -147,7 +147,7 @@ class Dispatcher {
   // Applies a settlement. It is valid, but what it names may be gone.
   v1::SettlementStatus Settle(const v1::Settlement& settlement);
   // The handout of this lease was not sent: as RELEASE of all of it.
-  void TakeBack(uint64_t lease);
+  void TakeBack(uint64_t number);
 
   // Moves the position and revokes all leases. Dead letters that were put back
   // are dead letters again; all of them stay. `epoch` is random. Errors:

@@ -75,8 +75,9 @@ absl::Status Dispatcher::LoadLeases() {
       ReadEach(env_.store, StateKind::kLease, settings_.proto.name(),
                [&leases](uint64_t number, std::string_view value) {
                  std::optional<Lease> lease = DecodeLease(number, value);
-                 if (lease.has_value()) leases.push_back(*std::move(lease));
-                 return lease.has_value();
+                 if (!lease.has_value()) return false;
+                 leases.push_back(*std::move(lease));
+                 return true;
                });
   if (!status.ok()) return status;
   for (Lease& lease : leases) {

@@ -49,7 +49,7 @@ class Checker {
     if (!condition) violations_.push_back({Path(name), std::move(problem)});
   }
   void Filter(const v1::EventFilter& filter) {
-    for (FieldViolation& violation : ValidateFilter(filter)) {
+    for (const FieldViolation& violation : ValidateFilter(filter)) {
       violations_.push_back({Path(violation.field), violation.description});
     }
   }

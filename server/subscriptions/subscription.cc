@@ -44,18 +44,18 @@ Dispatcher::Environment ForDispatcher(const Subscription::Environment& env) {
 
 }  // namespace
 
-Subscription::Subscription(const Environment& environment,
+Subscription::Subscription(Environment environment,
                            internal::StoredSubscription stored,
                            SubscriptionSettings settings)
-    : env_(environment),
+    : env_(std::move(environment)),
       name_(settings.proto.name()),
       begin_(env_.clock.Now()),
       stored_(std::move(stored)),
       settings_(std::move(settings)) {}
 
-Subscription::Subscription(const Environment& environment,
+Subscription::Subscription(Environment environment,
                            SubscriptionSettings settings, const LogStart& start)
-    : env_(environment),
+    : env_(std::move(environment)),
       name_(settings.proto.name()),
       begin_(env_.clock.Now()),
       settings_(settings) {

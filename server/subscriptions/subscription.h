@@ -55,12 +55,12 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   using Done = absl::AnyInvocable<void(absl::StatusOr<Result>) &&>;
 
   // As it is in the store.
-  Subscription(const Environment& environment,
-               internal::StoredSubscription stored,
+  Subscription(Environment environment, internal::StoredSubscription stored,
                SubscriptionSettings settings);
   // A new one. It is written by the first Step().
-  Subscription(const Environment& environment, SubscriptionSettings settings,
+  Subscription(Environment environment, SubscriptionSettings settings,
                const LogStart& start);
+  ~Subscription() = default;
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -36,9 +37,11 @@ class SubscriptionHost {
 class Subscriptions {
  public:
   // `environment`'s parts and `host` outlive it. At most `subscriptions_max`.
-  Subscriptions(const Subscription::Environment& environment,
-                size_t subscriptions_max, SubscriptionHost& host)
-      : env_(environment), subscriptions_max_(subscriptions_max), host_(host) {}
+  Subscriptions(Subscription::Environment environment, size_t subscriptions_max,
+                SubscriptionHost& host)
+      : env_(std::move(environment)),
+        subscriptions_max_(subscriptions_max),
+        host_(host) {}
 
   // Reads which there are: to be called first, once.
   // Errors: kDataLoss, kUnavailable.
