@@ -316,8 +316,12 @@ void DispatcherModel::LeaseOne(uint64_t sequence, const Handout& handout,
 // to the next one that is wanted, was left out by the filter.
 void DispatcherModel::ForgetBlocked(uint64_t sequence) {
   const int envelope = log_->At(sequence).envelope;
+  // One of them is delivered, so none of them was dropped.
+  const bool is_certain = uncertain_.contains(sequence);
   std::erase_if(uncertain_, [&](uint64_t other) {
-    return other <= sequence && log_->At(other).envelope == envelope;
+    if (log_->At(other).envelope != envelope) return false;
+    if (is_certain && other > sequence) blocked_[envelope].insert(other);
+    return is_certain || other <= sequence;
   });
   const auto blocked = blocked_.find(envelope);
   if (blocked == blocked_.end()) return;
