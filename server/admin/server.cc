@@ -40,7 +40,8 @@ class AdminServer::Handler final : public HttpHandler {
   Handler(AdminOptions options, const prometheus::Collectable& metrics)
       : options_(std::move(options)), metrics_(metrics) {}
 
-  std::optional<HttpResponse> Admit(const RequestHead& head) override {
+  std::optional<HttpResponse> Admit(const RequestHead& head,
+                                    const HttpPeer& /*peer*/) override {
     if (!IsPath(head.path())) {
       return ProblemResponse(
           Reason::kNotFound,

@@ -50,7 +50,10 @@ std::string_view HttpThreadState::Date() {
 }
 
 HttpConnection::HttpConnection(HttpSocket socket, HttpThreadState& state)
-    : socket_(std::move(socket)), state_(state) {}
+    : socket_(std::move(socket)), state_(state) {
+  error_code gone;
+  peer_.address = socket_.remote_endpoint(gone).address();
+}
 
 Awaitable<void> HttpConnection::Serve() {
   Next next = Next::kRequest;
@@ -158,7 +161,7 @@ Awaitable<bool> HttpConnection::ReadMoreOfHead() {
 }
 
 void HttpConnection::Admit() {
-  answer_ = state_.handler.Admit(*head_);
+  answer_ = state_.handler.Admit(*head_, peer_);
   if (answer_) return;
   if (state_.draining) {
     Refuse(Reason::kUnavailable, "the server is being stopped");

@@ -99,6 +99,7 @@ class HttpConnection
 
   HttpSocket socket_;
   HttpThreadState& state_;
+  HttpPeer peer_;
 
   // When the wait that is on ends, and whether it did.
   Time deadline_ = Time::max();

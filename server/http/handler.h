@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
 #include <string_view>
@@ -25,6 +26,11 @@ inline constexpr boost::asio::as_tuple_t<
     boost::asio::use_awaitable_t<HttpExecutor>>
     kAwaitTuple;
 
+// Who is at the other end of a connection.
+struct HttpPeer {
+  boost::asio::ip::address address;
+};
+
 // What a server does with requests. Called on the server's threads, by many
 // connections at once; must not block. Outlives the server.
 class HttpHandler {
@@ -33,7 +39,8 @@ class HttpHandler {
 
   // Looks at a request before its body is read: returns the answer that
   // refuses it, or nothing.
-  virtual std::optional<HttpResponse> Admit(const RequestHead& head) = 0;
+  virtual std::optional<HttpResponse> Admit(const RequestHead& head,
+                                            const HttpPeer& peer) = 0;
 
   // Answers a request that was admitted. `head` and `body` stay as they are
   // until this completes.

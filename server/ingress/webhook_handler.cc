@@ -84,7 +84,8 @@ WebhookHandler::WebhookHandler(Options options, EventLog& log,
       clock_(clock),
       metrics_(metrics) {}
 
-std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head) {
+std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
+                                                  const HttpPeer& /*peer*/) {
   const std::optional<std::string_view> path_token = PathToken(head.path());
   if (!path_token.has_value()) {
     return Refuse(Reason::kNotFound, "webhooks go to /webhooks/signplus");

@@ -35,7 +35,8 @@ class WebhookHandler final : public HttpHandler {
   WebhookHandler(Options options, EventLog& log, const Clock& clock,
                  IngressMetrics& metrics);
 
-  std::optional<HttpResponse> Admit(const RequestHead& head) override;
+  std::optional<HttpResponse> Admit(const RequestHead& head,
+                                    const HttpPeer& peer) override;
   Awaitable<HttpResponse> Respond(const RequestHead& head,
                                   std::string_view body) override;
   void OnRefused(Reason reason) override { metrics_.Refused(reason); }

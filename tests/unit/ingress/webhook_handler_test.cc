@@ -22,6 +22,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+const HttpPeer kPeer;
 constexpr char kToken[] = "whtok_0123456789abcdef";
 
 class WebhookHandlerTest : public ::testing::Test {
@@ -50,7 +51,7 @@ class WebhookHandlerTest : public ::testing::Test {
     head.method = method;
     head.target = target;
     head.authorization = authorization;
-    const std::optional<HttpResponse> answer = handler.Admit(head);
+    const std::optional<HttpResponse> answer = handler.Admit(head, kPeer);
     return answer.has_value() ? answer->status : 0;
   }
 
@@ -105,10 +106,11 @@ TEST_F(WebhookHandlerTest, SaysWhatIsAllowedAndNeverWhatWasTried) {
   RequestHead head;
   head.method = "PUT";
   head.target = "/webhooks/signplus/TRIED";
-  EXPECT_EQ(with_token_.Admit(head)->fields, "Allow: POST\r\n");
+  EXPECT_EQ(with_token_.Admit(head, kPeer)->fields, "Allow: POST\r\n");
   head.method = "POST";
-  EXPECT_EQ(with_token_.Admit(head)->fields, "WWW-Authenticate: Bearer\r\n");
-  EXPECT_THAT(with_token_.Admit(head)->body, Not(HasSubstr("TRIED")));
+  EXPECT_EQ(with_token_.Admit(head, kPeer)->fields,
+            "WWW-Authenticate: Bearer\r\n");
+  EXPECT_THAT(with_token_.Admit(head, kPeer)->body, Not(HasSubstr("TRIED")));
 }
 
 TEST(MayBeJsonTest, TakesJsonAndNothing) {

@@ -1,0 +1,146 @@
+#include "server/base/watched_files.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <ios>
+#include <span>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/check.h"
+#include "server/base/mutex.h"
+#include "spdlog/spdlog.h"
+
+namespace enveloperelay {
+namespace {
+
+absl::StatusOr<std::vector<std::string>> ReadAll(
+    const std::vector<std::string>& paths) {
+  std::vector<std::string> texts;
+  for (const std::string& path : paths) {
+    absl::StatusOr<std::string> text =
+        ReadFile(path, WatchedFiles::kFileBytesMax);
+    if (!text.ok()) return text.status();
+    texts.push_back(*std::move(text));
+  }
+  return texts;
+}
+
+// Kept instead of the texts, which may be secret.
+std::string DigestOf(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) {
+    absl::StrAppend(&all, text.size(), ":", text);
+  }
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest = {};
+  unsigned size = 0;
+  RELAY_CHECK(EVP_Digest(all.data(), all.size(), digest.data(), &size,
+                         EVP_sha256(), nullptr) == 1);
+  return {digest.begin(), digest.begin() + size};
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     size_t bytes_max) {
+  std::error_code error;
+  // One that is a device or a pipe might be read for ever.
+  if (const auto status = std::filesystem::status(path, error);
+      std::filesystem::exists(status) &&
+      !std::filesystem::is_regular_file(status)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is no file"));
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::ErrnoToStatus(errno, "cannot open " + path);
+  std::string text(bytes_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.fail() && !file.eof())) {
+    return absl::ErrnoToStatus(errno, "cannot read " + path);
+  }
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > bytes_max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has more than ", bytes_max, " bytes"));
+  }
+  return text;
+}
+
+WatchedFiles::~WatchedFiles() {
+  std::thread thread;
+  {
+    const MutexLock lock(mutex_);
+    stop_ = true;
+    stopped_.NotifyAll();
+    thread = std::move(thread_);
+  }
+  if (thread.joinable()) thread.join();
+}
+
+absl::Status WatchedFiles::Watch(std::vector<std::string> paths, Take take) {
+  const absl::StatusOr<std::vector<std::string>> texts = ReadAll(paths);
+  if (!texts.ok()) return texts.status();
+  absl::Status taken = take(*texts);
+  if (!taken.ok()) return taken;
+  const MutexLock lock(mutex_);
+  groups_.push_back({.paths = std::move(paths),
+                     .take = std::move(take),
+                     .seen = DigestOf(*texts),
+                     .problem = {}});
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void WatchedFiles::Run() {
+  const MutexLock lock(mutex_);
+  absl::Time next = absl::Now() + interval_;
+  while (!stop_) {
+    const absl::Duration wait = next - absl::Now();
+    if (wait > absl::ZeroDuration()) {
+      stopped_.WaitFor(mutex_, wait);
+      continue;
+    }
+    for (Group& group : groups_) LookAgain(group);
+    next = absl::Now() + interval_;
+  }
+}
+
+void WatchedFiles::LookAgain(Group& group) {
+  absl::Status status;
+  const absl::StatusOr<std::vector<std::string>> texts = ReadAll(group.paths);
+  if (texts.ok()) {
+    std::string seen = DigestOf(*texts);
+    if (seen == group.seen) {
+      group.problem.clear();  // of a moment in which it was not there
+      return;
+    }
+    status = group.take(*texts);
+    group.seen = std::move(seen);
+  } else {
+    status = texts.status();
+  }
+  if (status.ok()) {
+    spdlog::info("read again: {}", absl::StrJoin(group.paths, ", "));
+    group.problem.clear();
+  } else if (group.problem != status.message()) {
+    group.problem = std::string(status.message());
+    spdlog::error("what was read before stays in force: {}", group.problem);
+  }
+}
+
+}  // namespace enveloperelay
