@@ -125,7 +125,7 @@ class Leases {
   Deliveries::iterator Close(const LeasedEvent& event);
   void Tidy(Deliveries::iterator it);
   void ExtendAt(Deliveries::iterator it, SteadyTime time);
-  bool AddResults(Deliveries::iterator it, Batch& batch);
+  static bool AddResults(Deliveries::iterator it, Batch& batch);
   static bool AddAll(Deliveries::iterator it, v1::AckAction action,
                      std::vector<uint64_t>& sequences, Batch& batch);
   static bool Append(Deliveries::iterator it, v1::Settlement settlement,

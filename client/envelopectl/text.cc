@@ -142,7 +142,8 @@ std::optional<absl::Duration> ParseDuration(std::string_view text) {
   absl::Duration days;
   if (const size_t end = text.find('d'); end != std::string_view::npos) {
     uint32_t count = 0;
-    if (!absl::SimpleAtoi({text.data(), end}, &count)) return std::nullopt;
+    if (!absl::SimpleAtoi(std::string(text.substr(0, end)), &count))
+      return std::nullopt;
     days = count * kDay;
     text.remove_prefix(end + 1);
     if (text.empty()) text = "0";

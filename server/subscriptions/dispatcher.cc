@@ -360,6 +360,8 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
         std::string(span->chunk->Event(span->chunk->records[span->first])));
   }
   stored.set_replayed(false);
+  stored.set_epoch(head_.epoch());
+  stored.set_returned_by(event.returned_by);
   v1::DeadLetter& letter = *stored.mutable_letter();
   letter.set_attempts(event.attempts);
   letter.set_reason(reason);

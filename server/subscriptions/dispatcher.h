@@ -146,8 +146,9 @@ class Dispatcher {
 
   // Applies a settlement. It is valid, but what it names may be gone.
   v1::SettlementStatus Settle(const v1::Settlement& settlement);
-  // The handout of this lease was not sent: as RELEASE of all of it.
-  void TakeBack(uint64_t number);
+  // The handout was not sent: as RELEASE of all of it; another one tells of its
+  // gap.
+  void TakeBack(const Handout& handout);
 
   // Moves the position and revokes all leases. Dead letters that were put back
   // are dead letters again; all of them stay. `epoch` is random. Errors:
@@ -160,9 +161,9 @@ class Dispatcher {
     uint64_t max_count = 0;
     bool dry_run = false;
   };
-  // Puts them back for delivery; says how many. One whose event has been
-  // dispatched again, after a seek, is only removed. Errors: kDataLoss,
-  // kUnavailable.
+  // Puts them back for delivery; says how many. One whose event a seek has
+  // brought back, so that it is unsettled or is to come in its turn, is only
+  // removed. Errors: kDataLoss, kUnavailable.
   absl::StatusOr<uint64_t> Replay(const LetterSpec& spec);
   absl::StatusOr<uint64_t> DeleteLetters(const LetterSpec& spec);
   const DeadLetters& dead_letters() const { return letters_; }
@@ -275,8 +276,11 @@ class Dispatcher {
   // settle.cc
   v1::SettlementStatus SettleOne(const LeaseId& id, Sequence sequence,
                                  const v1::Settlement& settlement);
-  void Apply(Lease& lease, LeasedEvent& leased,
-             const v1::Settlement& settlement);
+  v1::SettlementStatus Apply(Lease& lease, LeasedEvent& leased,
+                             const v1::Settlement& settlement);
+  // DONE, by this lease, for what was dead-lettered in the meantime. False: it
+  // was not, or is not meant.
+  bool RemoveLateLetter(uint64_t lease, Sequence sequence, bool named);
   // The event is settled: its copy, if it has one, is needed no longer.
   void DropCopy(const Dispatched& event);
   struct Letter {
@@ -284,6 +288,9 @@ class Dispatcher {
     internal::StoredDeadLetter stored;
   };
   absl::StatusOr<std::vector<Letter>> FindLetters(const LetterSpec& spec) const;
+  // Whether the log still has the event for a worker, without its copy.
+  absl::StatusOr<bool> IsToCome(Sequence sequence,
+                                const std::string& envelope_id);
 
   // load.cc
   absl::Status LoadLeases();

@@ -11,6 +11,8 @@
 #include "absl/time/time.h"
 #include "enveloperelay/internal/subscription_state.pb.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "server/log/chunk.h"
+#include "server/log/event_log.h"
 #include "server/log/sequence.h"
 #include "server/subscriptions/dispatcher.h"
 #include "server/subscriptions/lease_id.h"
@@ -56,13 +58,16 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
   }
   if (Lease* lease = leases_.Find(id.number); lease != nullptr) {
     if (LeasedEvent* held = Leases::FindHeld(*lease, sequence)) {
-      Apply(*lease, *held, settlement);
-      return v1::SETTLEMENT_STATUS_OK;
+      return Apply(*lease, *held, settlement);
     }
   }
+  const bool named = !settlement.sequences().empty();
   const auto waiting = waiting_.find(sequence);
   Lease* const holder = leases_.FindHolder(sequence);
   if (waiting == waiting_.end() && holder == nullptr) {
+    if (done && RemoveLateLetter(id.number, sequence, named)) {
+      return v1::SETTLEMENT_STATUS_LATE;
+    }
     // Settled already.
     return done || action == v1::ACK_ACTION_DEAD_LETTER
                ? v1::SETTLEMENT_STATUS_OK
@@ -71,7 +76,6 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
   const uint64_t returned_by =
       holder != nullptr ? Leases::FindHeld(*holder, sequence)->event.returned_by
                         : waiting->second.event.returned_by;
-  const bool named = !settlement.sequences().empty();
   // Said before, or not meant by "all that are not settled yet".
   if (returned_by == id.number && (!named || action == v1::ACK_ACTION_RETRY ||
                                    action == v1::ACK_ACTION_RELEASE)) {
@@ -92,13 +96,31 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
   return v1::SETTLEMENT_STATUS_LATE;
 }
 
-void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
-                       const v1::Settlement& settlement) {
+bool Dispatcher::RemoveLateLetter(uint64_t lease, Sequence sequence,
+                                  bool named) {
+  if (head_.dead_letters() == 0) return false;
+  const absl::StatusOr<internal::StoredDeadLetter> stored =
+      letters_.Get(sequence);
+  // One from before a seek stays: the event has been delivered once more since.
+  if (!stored.ok() || stored->replayed() || stored->epoch() != head_.epoch()) {
+    return false;
+  }
+  // It was a worker's word that put it aside, and "all that are not settled
+  // yet" does not take that back.
+  if (!named && lease <= stored->returned_by()) return false;
+  letters_.Remove(sequence);
+  head_.set_dead_letters(head_.dead_letters() - 1);
+  head_changed_ = true;
+  return true;
+}
+
+v1::SettlementStatus Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
+                                       const v1::Settlement& settlement) {
   if (settlement.action() == v1::ACK_ACTION_DONE) {  // as a rule
     const Dispatched event = Take(lease, leased);
     DropCopy(event);
     Finish(event);
-    return;
+    return v1::SETTLEMENT_STATUS_OK;
   }
   const int64_t now = NowMicros();
   if (settlement.action() == v1::ACK_ACTION_EXTEND) {
@@ -108,7 +130,7 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
                                : settings_.ack_deadline;
     MarkLease(lease.number);
     leases_.SetDeadline(lease, leased, now + absl::ToInt64Microseconds(delay));
-    return;
+    return v1::SETTLEMENT_STATUS_OK;
   }
   const uint64_t number = lease.number;
   const std::string worker_id = lease.worker_id;
@@ -124,7 +146,7 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
                 ? FromProto(settlement.delay())
                 : Backoff(settings_, event.attempts, env_.random());
         Wait(event, now + absl::ToInt64Microseconds(delay));
-        return;
+        return v1::SETTLEMENT_STATUS_OK;
       }
       [[fallthrough]];
     case v1::ACK_ACTION_DEAD_LETTER: {
@@ -133,21 +155,34 @@ void Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
       if (PutAside(event, spent ? "max_attempts" : settlement.reason(),
                    worker_id)) {
         Finish(event);
-      } else {
-        Wait(event, put_off);
+        return v1::SETTLEMENT_STATUS_OK;
       }
-      return;
+      // There is no room for more: it is delivered again instead.
+      Wait(event, put_off);
+      return settlement.action() == v1::ACK_ACTION_RETRY
+                 ? v1::SETTLEMENT_STATUS_OK
+                 : v1::SETTLEMENT_STATUS_LEASE_LOST;
     }
     default:  // RELEASE
       --event.attempts;
       Wait(event, now);
-      return;
+      return v1::SETTLEMENT_STATUS_OK;
   }
 }
 
-void Dispatcher::TakeBack(uint64_t number) {
+void Dispatcher::TakeBack(const Handout& handout) {
+  const std::optional<LeaseId> id =
+      DecodeLeaseId(handout.delivery.delivery_id());
+  if (!id.has_value() || id->epoch != head_.epoch()) return;
+  if (handout.gap.has_value()) {
+    head_.set_gap_lost_events(head_.gap_lost_events() +
+                              handout.gap->lost_events());
+    head_.set_gap_next_sequence(std::max<uint64_t>(
+        head_.gap_next_sequence(), handout.gap->next_sequence()));
+    head_changed_ = true;
+  }
   for (;;) {
-    Lease* lease = leases_.Find(number);
+    Lease* lease = leases_.Find(handout.lease);
     if (lease == nullptr) return;
     Dispatched event = Take(*lease, lease->events[lease->first]);
     --event.attempts;
@@ -170,9 +205,22 @@ absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
     }
   });
   uint64_t replayed = 0;
+  absl::Status failure;
   for (const Letter& letter : *letters) {
     if (leased.contains(letter.sequence) ||
         waiting_.contains(letter.sequence)) {
+      letters_.Remove(letter.sequence);
+      ++replayed;
+      continue;
+    }
+    const Origin origin = ReadCopy(letter.stored);
+    const absl::StatusOr<bool> is_to_come =
+        IsToCome(letter.sequence, origin.envelope_id);
+    if (!is_to_come.ok()) {
+      failure = is_to_come.status();
+      break;
+    }
+    if (*is_to_come) {
       letters_.Remove(letter.sequence);
       ++replayed;
       continue;
@@ -184,14 +232,27 @@ absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
                      .attempts = 0,
                      .copied = true,
                      .again = true};
-    JoinLane(ReadCopy(stored), event);
+    JoinLane(origin, event);
     letters_.Put(letter.sequence, std::move(stored));
     Wait(event, NowMicros());
     ++replayed;
   }
   head_.set_dead_letters(head_.dead_letters() - replayed);
   head_changed_ = head_changed_ || replayed > 0;
+  if (replayed == 0 && !failure.ok()) return failure;
   return replayed;
+}
+
+absl::StatusOr<bool> Dispatcher::IsToCome(Sequence sequence,
+                                          const std::string& envelope_id) {
+  Lane& lane = lanes_.Get(envelope_id);
+  const bool is_blocked = lane.blocked > 0 && lane.blocked_from <= sequence;
+  lanes_.DropIfEmpty(lane);
+  if (!is_blocked && sequence <= position()) return false;
+  const absl::StatusOr<ChunkSpan> span = env_.log.Get(sequence);
+  if (absl::IsNotFound(span.status())) return false;
+  if (!span.ok()) return span.status();
+  return Wants(*span->chunk, span->chunk->records[span->first]);
 }
 
 absl::StatusOr<uint64_t> Dispatcher::DeleteLetters(const LetterSpec& spec) {

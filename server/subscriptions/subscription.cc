@@ -58,12 +58,12 @@ Subscription::Subscription(Environment environment,
     : env_(std::move(environment)),
       name_(settings.proto.name()),
       begin_(env_.clock.Now()),
-      settings_(settings) {
+      settings_(settings),
+      settings_changed_(true) {
   const MutexLock lock(mutex_);
   stored_.set_uid(env_.random_bits());
   dispatcher_ = Dispatcher::Create(ForDispatcher(env_), std::move(settings),
                                    start, env_.random_bits());
-  settings_changed_ = true;
 }
 
 void Subscription::Host(StepScheduler& steps,
@@ -176,7 +176,7 @@ void Subscription::Dispatch() {
 bool Subscription::HandOut(Handout handout) {
   const auto found = mailboxes_.find(handout.worker);
   if (found == mailboxes_.end()) {
-    dispatcher_->TakeBack(handout.lease);
+    dispatcher_->TakeBack(handout);
     StepSoon();
     return false;
   }
@@ -184,10 +184,10 @@ bool Subscription::HandOut(Handout handout) {
   const WorkerKey worker = handout.worker;
   mailbox->Expect(handout.batch.bytes());
   Enqueue([self = shared_from_this(), mailbox,
-           handout = std::move(handout)](absl::Status written) mutable {
+           handout = std::move(handout)](const absl::Status& written) mutable {
     if (!written.ok()) return;
     const std::optional<Handout> back = mailbox->Put(std::move(handout));
-    if (back.has_value()) self->TakeBack(back->lease);
+    if (back.has_value()) self->TakeBack(*back);
   });
   // Where events come one by one, those that come meanwhile go together.
   const bool caught_up = dispatcher_->position() >= env_.log.tail().end();
@@ -267,10 +267,10 @@ void Subscription::Leave(WorkerKey worker) {
   StepSoon();
 }
 
-void Subscription::TakeBack(uint64_t lease) {
+void Subscription::TakeBack(const Handout& handout) {
   const MutexLock lock(mutex_);
   if (dispatcher_ == nullptr) return;
-  dispatcher_->TakeBack(lease);
+  dispatcher_->TakeBack(handout);
   StepSoon();
 }
 

@@ -122,7 +122,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void Ready(WorkerKey worker) ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(WorkerKey worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // The handout was not sent.
-  void TakeBack(uint64_t lease) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeBack(const Handout& handout) ABSL_LOCKS_EXCLUDED(mutex_);
 
   SubscriptionCounters Counters() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -147,7 +147,6 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void EndWorkers(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string Etag() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WriteSettings() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Subscription ToProto() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Environment env_;

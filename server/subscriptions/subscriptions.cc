@@ -64,7 +64,7 @@ void Subscriptions::Close() {
 void Subscriptions::Add(const std::string& name,
                         std::shared_ptr<Subscription> subscription) {
   by_name_.emplace(name, subscription);
-  std::weak_ptr<Subscription> weak = subscription;
+  const std::weak_ptr<Subscription> weak = subscription;
   host_.Add(std::move(subscription), [this, name, weak] {
     const auto found = Find(name);
     // Another one may have the name by now.

@@ -104,7 +104,7 @@ void WorkerSource::DescribeInfo(v1::StreamInfo& info) const {
 void WorkerSource::Stop() {
   const std::deque<Handout> unsent = mailbox_->Close();
   if (!worker_.has_value()) return;
-  for (const Handout& handout : unsent) subscription_->TakeBack(handout.lease);
+  for (const Handout& handout : unsent) subscription_->TakeBack(handout);
   subscription_->Leave(*std::exchange(worker_, std::nullopt));
 }
 

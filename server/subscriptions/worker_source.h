@@ -28,6 +28,8 @@ class WorkerSource final : public StreamSource {
                const Subscriptions& subscriptions, const EventLog& log,
                StepScheduler& steps);
   ~WorkerSource() override;
+  WorkerSource(const WorkerSource&) = delete;
+  WorkerSource& operator=(const WorkerSource&) = delete;
 
   absl::Status Start() override;
   StreamPart MakePart() const override;

@@ -159,6 +159,15 @@ class DispatcherTest : public ::testing::Test {
     std::vector<Delivered> all = Dispatch();
     return all.empty() ? Delivered() : std::move(all.front());
   }
+  // The handout was not sent.
+  void TakeBack(const Delivered& delivered) {
+    dispatcher().TakeBack({.worker = delivered.worker,
+                           .lease = delivered.lease,
+                           .batch = Batch(v1::EVENT_VIEW_FULL, {}),
+                           .delivery = delivered.delivery,
+                           .gap = delivered.gap});
+    Commit();
+  }
 
   v1::SettlementStatus Settle(
       const Delivered& delivered, v1::AckAction action,

@@ -34,12 +34,11 @@ int64_t Micros(const google::protobuf::Timestamp& time) {
 }  // namespace
 
 DispatcherModel::DispatcherModel(const ModelLog& log, SubscriptionLimits limits,
-                                 Settings settings,
-                                 std::function<bool(uint64_t)> has_letter)
+                                 Settings settings, Asked asked)
     : log_(&log),
       limits_(limits),
       settings_(std::move(settings)),
-      has_letter_(std::move(has_letter)) {}
+      asked_(std::move(asked)) {}
 
 void DispatcherModel::Expect(bool right, const std::string& what) {
   if (!right && wrong_.empty()) wrong_ = what;
@@ -149,6 +148,8 @@ bool DispatcherModel::PutAside(uint64_t sequence) {
   }
   if (!unsettled_.at(sequence).copied && !Retained(sequence)) return false;
   letters_.insert(sequence);
+  old_letters_.erase(sequence);
+  put_aside_by_[sequence] = unsettled_.at(sequence).returned_by;
   Settled(sequence);
   return true;
 }
@@ -156,7 +157,7 @@ bool DispatcherModel::PutAside(uint64_t sequence) {
 void DispatcherModel::Expire(uint64_t sequence, int64_t now, bool ask) {
   if (unsettled_.at(sequence).attempts < settings_.attempts_max) {
     Wait(sequence, now);
-  } else if ((ask && !has_letter_(sequence)) || !PutAside(sequence)) {
+  } else if ((ask && !asked_.has_letter(sequence)) || !PutAside(sequence)) {
     Wait(sequence, now + settings_.max_backoff_micros);
   }
 }
@@ -174,7 +175,8 @@ void DispatcherModel::ExpireLeases(int64_t now) {
       ask && std::ranges::any_of(expired, [this](uint64_t sequence) {
         const Unsettled& event = unsettled_.at(sequence);
         return event.attempts >= settings_.attempts_max &&
-               (event.copied || Retained(sequence)) && !has_letter_(sequence);
+               (event.copied || Retained(sequence)) &&
+               !asked_.has_letter(sequence);
       });
   for (const uint64_t sequence : expired) Expire(sequence, now, ask);
   Expect(!any_refused || letters_.size() >= limits_.dead_letters_max,
@@ -433,14 +435,20 @@ v1::SettlementStatus DispatcherModel::SettleOne(
       (found->second.again || found->second.lease == id.number);
   // What this lease had was settled, if only before the position went back.
   if (!is_meant) {
+    if (found == unsettled_.end() && action == v1::ACK_ACTION_DONE &&
+        letters_.contains(sequence) && !old_letters_.contains(sequence) &&
+        (!settlement.sequences().empty() ||
+         id.number > put_aside_by_.at(sequence))) {
+      letters_.erase(sequence);
+      return v1::SETTLEMENT_STATUS_LATE;
+    }
     return action == v1::ACK_ACTION_DONE || action == v1::ACK_ACTION_DEAD_LETTER
                ? v1::SETTLEMENT_STATUS_OK
                : v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
   const Unsettled& event = found->second;
   if (event.leased && event.lease == id.number) {
-    Apply(sequence, settlement, now);
-    return v1::SETTLEMENT_STATUS_OK;
+    return Apply(sequence, settlement, now);
   }
   const bool all = settlement.sequences().empty();
   const bool gives_back =
@@ -455,13 +463,14 @@ v1::SettlementStatus DispatcherModel::SettleOne(
   return v1::SETTLEMENT_STATUS_LATE;
 }
 
-void DispatcherModel::Apply(uint64_t sequence, const v1::Settlement& settlement,
-                            int64_t now) {
+v1::SettlementStatus DispatcherModel::Apply(uint64_t sequence,
+                                            const v1::Settlement& settlement,
+                                            int64_t now) {
   Unsettled& event = unsettled_.at(sequence);
   switch (settlement.action()) {
     case v1::ACK_ACTION_DONE:
       Settled(sequence);
-      return;
+      return v1::SETTLEMENT_STATUS_OK;
     case v1::ACK_ACTION_EXTEND:
       event.deadline =
           now +
@@ -470,33 +479,37 @@ void DispatcherModel::Apply(uint64_t sequence, const v1::Settlement& settlement,
                                      absl::ToInt64Microseconds(kAckDeadlineMin),
                                      absl::ToInt64Microseconds(kAckDeadlineMax))
                : settings_.ack_micros);
-      return;
+      return v1::SETTLEMENT_STATUS_OK;
     case v1::ACK_ACTION_RELEASE:
       event.returned_by = event.lease;
       --event.attempts;
       Wait(sequence, now);
-      return;
+      return v1::SETTLEMENT_STATUS_OK;
     case v1::ACK_ACTION_RETRY:
       event.returned_by = event.lease;
       if (event.attempts < settings_.attempts_max) {
         Wait(sequence, now + (settlement.has_delay()
                                   ? Micros(settlement.delay())
                                   : settings_.backoff_micros(event.attempts)));
-        return;
+        return v1::SETTLEMENT_STATUS_OK;
       }
       [[fallthrough]];
     default:
       event.returned_by = event.lease;
-      if (!PutAside(sequence)) {
-        Wait(sequence, now + settings_.max_backoff_micros);
-      }
+      if (PutAside(sequence)) return v1::SETTLEMENT_STATUS_OK;
+      Wait(sequence, now + settings_.max_backoff_micros);
+      return settlement.action() == v1::ACK_ACTION_RETRY
+                 ? v1::SETTLEMENT_STATUS_OK
+                 : v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
 }
 
-void DispatcherModel::TakeBack(uint64_t lease, int64_t now) {
+void DispatcherModel::TakeBack(const Handout& handout, int64_t now) {
+  if (handout.gap.has_value()) gap_lost_ += handout.gap->lost_events();
   std::vector<uint64_t> sequences;
   for (auto& [sequence, event] : unsettled_) {
-    if (event.leased && event.lease == lease) sequences.push_back(sequence);
+    if (event.leased && event.lease == handout.lease)
+      sequences.push_back(sequence);
   }
   for (const uint64_t sequence : sequences) {
     --unsettled_.at(sequence).attempts;
@@ -509,6 +522,7 @@ void DispatcherModel::Seek(uint64_t position, int64_t begin_micros,
   for (const auto& [sequence, event] : unsettled_) {
     if (event.copied) letters_.insert(sequence);
   }
+  old_letters_ = letters_;
   unsettled_.clear();
   blocked_.clear();
   uncertain_.clear();
@@ -517,6 +531,23 @@ void DispatcherModel::Seek(uint64_t position, int64_t begin_micros,
   epoch_ = epoch;
   earliest_ = 0;
   gap_lost_ = 0;
+}
+
+// Whether the event, which is a dead letter, is to be delivered without it.
+bool DispatcherModel::IsToCome(uint64_t sequence) {
+  if (!Retained(sequence) || !Wanted(sequence)) return false;
+  if (sequence > position_) return true;
+  const int envelope = log_->At(sequence).envelope;
+  if (uncertain_.contains(sequence) && !asked_.has_copy(sequence)) {
+    // It was not dropped, nor was what stands around it.
+    std::erase_if(uncertain_, [&](uint64_t other) {
+      if (log_->At(other).envelope != envelope) return false;
+      blocked_[envelope].insert(other);
+      return true;
+    });
+  }
+  const auto blocked = blocked_.find(envelope);
+  return blocked != blocked_.end() && blocked->second.contains(sequence);
 }
 
 uint64_t DispatcherModel::Replay(const std::set<uint64_t>& letters,
@@ -529,7 +560,7 @@ uint64_t DispatcherModel::Replay(const std::set<uint64_t>& letters,
         (blocked != blocked_.end() && blocked->second.contains(sequence))) {
       lost_exact_ = false;
     }
-    if (!unsettled_.contains(sequence)) {
+    if (!unsettled_.contains(sequence) && !IsToCome(sequence)) {
       if (unsettled_.size() >= limits_.unsettled_max) break;
       Unsettled event;
       event.due = now;

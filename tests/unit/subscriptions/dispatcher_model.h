@@ -68,10 +68,17 @@ class DispatcherModel {
     bool ready = false;
   };
 
-  // `log` outlives it. `has_letter` says whether the dispatcher has a dead
-  // letter: asked only when the limit decides which of several becomes one.
+  // What the dispatcher is asked, where a model cannot know.
+  struct Asked {
+    // Whether it has a dead letter: the limit decides which of several becomes
+    // one.
+    std::function<bool(uint64_t)> has_letter;
+    // Whether it has a dead letter that was put back.
+    std::function<bool(uint64_t)> has_copy;
+  };
+  // `log` outlives it.
   DispatcherModel(const ModelLog& log, SubscriptionLimits limits,
-                  Settings settings, std::function<bool(uint64_t)> has_letter);
+                  Settings settings, Asked asked);
 
   // What was found wrong first; empty: nothing.
   const std::string& wrong() const { return wrong_; }
@@ -86,7 +93,7 @@ class DispatcherModel {
   v1::SettlementStatus Settle(const v1::Settlement& settlement, int64_t now);
   // Leases run out. Settle() is to follow.
   void ExpireLeases(int64_t now);
-  void TakeBack(uint64_t lease, int64_t now);
+  void TakeBack(const Handout& handout, int64_t now);
   void Seek(uint64_t position, int64_t begin_micros, uint64_t epoch);
   uint64_t Replay(const std::set<uint64_t>& letters, int64_t now);
   void Delete(const std::set<uint64_t>& letters);
@@ -122,7 +129,9 @@ class DispatcherModel {
   void Expire(uint64_t sequence, int64_t now, bool ask);
   bool PutAside(uint64_t sequence);
   void Settled(uint64_t sequence) { unsettled_.erase(sequence); }
-  void Apply(uint64_t sequence, const v1::Settlement& settlement, int64_t now);
+  v1::SettlementStatus Apply(uint64_t sequence,
+                             const v1::Settlement& settlement, int64_t now);
+  bool IsToCome(uint64_t sequence);
   v1::SettlementStatus SettleOne(const LeaseId& id, uint64_t sequence,
                                  const v1::Settlement& settlement, int64_t now);
   void Lose(uint64_t count);
@@ -138,7 +147,7 @@ class DispatcherModel {
   const ModelLog* log_;
   SubscriptionLimits limits_;
   Settings settings_;
-  std::function<bool(uint64_t)> has_letter_;
+  Asked asked_;
   std::string wrong_;
 
   std::map<uint64_t, Unsettled> unsettled_;
@@ -148,6 +157,9 @@ class DispatcherModel {
   // Of those: it cannot be seen whether the filter has dropped them.
   std::set<uint64_t> uncertain_;
   std::set<uint64_t> letters_;
+  // The newest lease that gave the event back by a settlement.
+  std::map<uint64_t, uint64_t> put_aside_by_;
+  std::set<uint64_t> old_letters_;  // of those, from before the last seek
   std::map<uint64_t, Worker> workers_;
   std::set<uint64_t> leased_now_;  // by the Dispatch() that is looked at
   uint64_t position_ = 0;

@@ -310,10 +310,27 @@ TEST_F(DispatcherTest, TheOldestUnsettledEventMayNotHaveBeenDispatched) {
 TEST_F(DispatcherTest, AHandoutThatWasNotSentIsNoAttempt) {
   Append({"a"});
   const WorkerKey worker = Join("w");
-  dispatcher().TakeBack(Take(worker).lease);
+  TakeBack(Take(worker));
   const Delivered again = Take(worker);
   EXPECT_THAT(again.sequences, ElementsAre(1));
   EXPECT_THAT(again.attempts, ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, AGapThatWasNotSentIsToldWithTheNextHandout) {
+  Append({"a", "b", "c"});
+  const WorkerKey worker = Join("w");
+  log_.SetEarliest(Sequence{3});
+  const Delivered unsent = Take(worker);
+  ASSERT_TRUE(unsent.gap.has_value());
+  // Its lease may have run out by then.
+  clock_.Advance(kAckDeadline);
+  Dispatch();
+  TakeBack(unsent);
+  Append({"d"});
+  const Delivered next = Take(worker);
+  ASSERT_TRUE(next.gap.has_value());
+  EXPECT_EQ(next.gap->lost_events(), 2);
+  EXPECT_EQ(next.gap->next_sequence(), 3);
 }
 
 TEST_F(DispatcherTest, OneThatIsStuckCostsAFewKeysWhateverPasses) {

@@ -113,12 +113,72 @@ TEST_F(LettersTest, WithoutRoomAnEventIsDeliveredAgainInstead) {
   limits_.dead_letters_max = 1;
   Append({"a", "b"});
   const WorkerKey worker = Join("w");
-  EXPECT_EQ(Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER),
+  const Delivered delivered = Take(worker);
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_DEAD_LETTER, {1}),
             v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_DEAD_LETTER, {2}),
+            v1::SETTLEMENT_STATUS_LEASE_LOST);
   EXPECT_EQ(dispatcher().Counters().dead_letters, 1);
   EXPECT_EQ(dispatcher().Counters().retrying, 1);
   clock_.Advance(kMaxBackoff);
   EXPECT_THAT(Take(worker).sequences, ElementsAre(2));
+}
+
+TEST_F(LettersTest, ALateDoneTakesTheDeadLetterOfItsEventAway) {
+  proto_.set_max_attempts(1);
+  Append({"a"});
+  const Delivered delivered = Take(Join("w"));
+  clock_.Advance(kAckDeadline);
+  Dispatch();
+  ASSERT_EQ(dispatcher().Counters().dead_letters, 1);
+  EXPECT_EQ(Done(delivered), v1::SETTLEMENT_STATUS_LATE);
+  EXPECT_EQ(dispatcher().Counters().dead_letters, 0);
+  EXPECT_EQ(store_.entry_count(StateTable::kDeadLetters), 0);
+  EXPECT_EQ(Done(delivered), v1::SETTLEMENT_STATUS_OK);
+}
+
+TEST_F(LettersTest, ADoneAfterASeekLeavesTheDeadLetterFromBeforeIt) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER);
+  SeekTo({});
+  const Delivered again = Take(worker);
+  EXPECT_EQ(Done(again), v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(Done(again), v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(dispatcher().Counters().dead_letters, 1);
+}
+
+TEST_F(LettersTest, AReplayOfWhatIsToComeAfterASeekKeepsTheOrder) {
+  Append({"a", "a", "a"});
+  const WorkerKey worker = Join("w");
+  Done(Take(worker));
+  Done(Take(worker));
+  Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER);
+  SeekTo({});
+  const Delivered first = Take(worker);
+  ASSERT_THAT(first.sequences, ElementsAre(1));
+  // 2 and 3 are blocked behind 1.
+  EXPECT_EQ(Replay(), 1);
+  Done(first);
+  const Delivered second = Take(worker);
+  EXPECT_THAT(second.sequences, ElementsAre(2));
+  Done(second);
+  const Delivered third = Take(worker);
+  EXPECT_THAT(third.sequences, ElementsAre(3));
+  Done(third);
+  EXPECT_THAT(Take(worker).sequences, IsEmpty());
+  EXPECT_EQ(dispatcher().Counters().dead_letters, 0);
+}
+
+TEST_F(LettersTest, AReplayAfterASeekPutsBackWhatTheFilterNoLongerWants) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  Settle(Take(worker), v1::ACK_ACTION_DEAD_LETTER);
+  SeekTo({});
+  proto_.mutable_filter()->add_types(v1::EVENT_TYPE_ENVELOPE_VOIDED);
+  Update();
+  EXPECT_EQ(Replay(), 1);
+  EXPECT_THAT(Take(worker).sequences, ElementsAre(1));
 }
 
 TEST_F(LettersTest, AReplayedEventOutlivesRetentionAndItsAttemptsAreReset) {

@@ -70,7 +70,14 @@ class Simulation {
     dispatcher_ = Dispatcher::Create(environment(), Settings(), {}, 0);
     model_ = std::make_unique<DispatcherModel>(
         facts_, life.limits, ModelSettings(),
-        [this](uint64_t sequence) { return HasLetter(sequence); });
+        DispatcherModel::Asked{.has_letter =
+                                   [this](uint64_t sequence) {
+                                     return HasLetter(sequence, false);
+                                   },
+                               .has_copy =
+                                   [this](uint64_t sequence) {
+                                     return HasLetter(sequence, true);
+                                   }});
     BeginCommit();
     EndCommit();
   }
@@ -139,9 +146,9 @@ class Simulation {
     }
     return model;
   }
-  bool HasLetter(uint64_t sequence) const {
+  bool HasLetter(uint64_t sequence, bool replayed) const {
     const auto letter = dispatcher_->dead_letters().Get(Sequence{sequence});
-    return letter.ok() && !letter->replayed();
+    return letter.ok() && letter->replayed() == replayed;
   }
 
   void Step() {
@@ -263,8 +270,8 @@ class Simulation {
     model_->CheckCounters(dispatcher_->Counters(), /*after_dispatch=*/true);
     for (const Handout& handout : *handouts) {
       if (Chance(5)) {
-        dispatcher_->TakeBack(handout.lease);
-        model_->TakeBack(handout.lease, Now());
+        dispatcher_->TakeBack(handout);
+        model_->TakeBack(handout, Now());
         continue;
       }
       Seen& seen = unsent_.emplace_back();
@@ -314,19 +321,16 @@ class Simulation {
     SettleAll(settlements);
   }
   void SettleAll(const std::vector<v1::Settlement>& settlements) {
-    // First all of them here: where there is no room for all dead letters, the
-    // model looks at which became some.
-    std::vector<v1::SettlementStatus> statuses;
-    for (const v1::Settlement& settlement : settlements) {
-      statuses.push_back(dispatcher_->Settle(settlement));
-    }
+    // One that settles nothing: where there is no room for all dead letters,
+    // the model looks at which of those whose leases run out became some.
+    dispatcher_->Settle({});
     model_->ExpireLeases(Now());
-    for (size_t i = 0; i < statuses.size(); ++i) {
-      const v1::SettlementStatus expected =
-          model_->Settle(settlements[i], Now());
-      Expect(statuses[i] == expected,
-             absl::StrCat(v1::AckAction_Name(settlements[i].action()), " is ",
-                          v1::SettlementStatus_Name(statuses[i]), ", not ",
+    for (const v1::Settlement& settlement : settlements) {
+      const v1::SettlementStatus status = dispatcher_->Settle(settlement);
+      const v1::SettlementStatus expected = model_->Settle(settlement, Now());
+      Expect(status == expected,
+             absl::StrCat(v1::AckAction_Name(settlement.action()), " is ",
+                          v1::SettlementStatus_Name(status), ", not ",
                           v1::SettlementStatus_Name(expected)));
     }
   }
