@@ -417,12 +417,13 @@ void AddGrpcLimits(std::vector<Option>& options) {
        .default_text = "100000",
        .help = "Dead letters of one subscription; events are delivered again "
                "instead beyond it."}));
-  options.push_back(Size(&Config::filter_bytes_max,
-                         {.min = kMiB, .max = kTiB, .zero = ""},
-                         {.name = "filter-bytes-max",
-                          .group = group,
-                          .default_text = "256MiB",
-                          .help = "Memory for the filters of all calls."}));
+  options.push_back(
+      Size(&Config::filter_bytes_max, {.min = kMiB, .max = kTiB, .zero = ""},
+           {.name = "filter-bytes-max",
+            .group = group,
+            .default_text = "256MiB",
+            .help = "Memory for the filters of all calls, and as much "
+                    "for those of all subscriptions."}));
   options.push_back(Duration(
       &Config::stream_max_age,
       {.min = absl::Seconds(1), .max = absl::Hours(24) * 30, .zero = ""},

@@ -137,11 +137,13 @@ std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
 
 GrpcServer::GrpcServer(const Options& options, const Environment& environment)
     : calls_(options.calls),
+      filters_(options.calls.filter_bytes_max),
       pool_(options.threads, environment.log.tail()),
       host_(pool_),
       subscriptions_({.log = environment.log,
                       .store = environment.store,
                       .clock = environment.clock,
+                      .filters = filters_,
                       .limits = options.subscription,
                       .random = RandomShare,
                       .random_bits = RandomBits},

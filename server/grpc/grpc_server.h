@@ -21,6 +21,7 @@
 #include "server/log/event_log.h"
 #include "server/log/state_store.h"
 #include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/filter_budget.h"
 #include "server/subscriptions/management.h"
 #include "server/subscriptions/subscriptions.h"
 
@@ -84,6 +85,7 @@ class GrpcServer {
   GrpcServer(const Options& options, const Environment& environment);
 
   Calls calls_;
+  FilterBudget filters_;
   CallPool pool_;
   PooledHost host_;
   Subscriptions subscriptions_;

@@ -186,6 +186,13 @@ absl::Status SubscriptionLimitError(size_t subscriptions_max) {
                                 " subscriptions; delete one"));
 }
 
+absl::Status FilterLimitError(size_t bytes_max) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "SUBSCRIPTION_LIMIT",
+      absl::StrCat("the filters of all subscriptions take at most ", bytes_max,
+                   " bytes; use a shorter one, or delete a subscription"));
+}
+
 absl::Status StreamLimitError(std::string_view limit) {
   absl::Status status = MakeError(absl::StatusCode::kResourceExhausted,
                                   "STREAM_LIMIT", std::string(limit));

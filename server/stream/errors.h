@@ -44,6 +44,8 @@ absl::Status EtagMismatchError();
 absl::Status WorkerSupersededError(std::string_view worker_id);
 // There are as many subscriptions as there may be.
 absl::Status SubscriptionLimitError(size_t subscriptions_max);
+// Their filters take as much memory as they may. The same reason.
+absl::Status FilterLimitError(size_t bytes_max);
 absl::Status StreamLimitError(std::string_view limit);
 absl::Status DrainingError();
 

@@ -1,6 +1,7 @@
 #include "server/subscriptions/subscription.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,7 +52,10 @@ Subscription::Subscription(Environment environment,
       name_(settings.proto.name()),
       begin_(env_.clock.Now()),
       stored_(std::move(stored)),
-      settings_(std::move(settings)) {}
+      settings_(std::move(settings)) {
+  const MutexLock lock(mutex_);
+  env_.filters.Add(settings_.filter->memory_bytes());
+}
 
 Subscription::Subscription(Environment environment,
                            SubscriptionSettings settings, const LogStart& start)
@@ -64,6 +68,11 @@ Subscription::Subscription(Environment environment,
   stored_.set_uid(env_.random_bits());
   dispatcher_ = Dispatcher::Create(ForDispatcher(env_), std::move(settings),
                                    start, env_.random_bits());
+}
+
+Subscription::~Subscription() {
+  const MutexLock lock(mutex_);
+  env_.filters.Remove(settings_.filter->memory_bytes());
 }
 
 void Subscription::Host(StepScheduler& steps,
@@ -301,8 +310,17 @@ void Subscription::Update(const v1::Subscription& changes,
             absl::StatusOr<SubscriptionSettings> settings =
                 ApplyChanges(dispatcher.settings(), changes, mask);
             if (!settings.ok()) return settings.status();
+            const size_t before = settings_.filter->memory_bytes();
+            const size_t after = settings->filter->memory_bytes();
+            if (!env_.filters.Replace(before, after)) {
+              return FilterLimitError(env_.filters.bytes_max());
+            }
             absl::Status status = dispatcher.SetSettings(*settings);
-            if (!status.ok()) return status;
+            if (!status.ok()) {
+              env_.filters.Remove(after);
+              env_.filters.Add(before);
+              return status;
+            }
             settings_ = *std::move(settings);
             stored_.set_revision(stored_.revision() + 1);
             settings_changed_ = true;

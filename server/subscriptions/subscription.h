@@ -25,6 +25,7 @@
 #include "server/stream/reader.h"
 #include "server/stream/step_scheduler.h"
 #include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/filter_budget.h"
 #include "server/subscriptions/mailbox.h"
 #include "server/subscriptions/settings.h"
 
@@ -46,6 +47,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
     EventLog& log;
     StateStore& store;
     const Clock& clock;
+    FilterBudget& filters;
     SubscriptionLimits limits;
     // Evenly from 0 to 1, and 64 random bits; called from any thread.
     std::function<double()> random;
@@ -57,10 +59,11 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   // As it is in the store.
   Subscription(Environment environment, internal::StoredSubscription stored,
                SubscriptionSettings settings);
-  // A new one. It is written by the first Step().
+  // A new one. It is written by the first Step(). Its filter is in the budget
+  // already, and leaves it with the subscription.
   Subscription(Environment environment, SubscriptionSettings settings,
                const LogStart& start);
-  ~Subscription() = default;
+  ~Subscription();
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
@@ -103,7 +106,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   // What it is and how it stands, once it has been created or changed durably.
   void Describe(Done<v1::Subscription> done);
   // Changes the settings. `etag` empty: whatever they are.
-  // Errors: ETAG_MISMATCH, FIELD_INVALID, and as Act().
+  // Errors: ETAG_MISMATCH, FIELD_INVALID, SUBSCRIPTION_LIMIT, and as Act().
   void Update(const v1::Subscription& changes,
               const google::protobuf::FieldMask& mask,
               Done<v1::Subscription> done) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -95,6 +95,9 @@ absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Create(
   if (by_name_.size() >= subscriptions_max_) {
     return SubscriptionLimitError(subscriptions_max_);
   }
+  if (!env_.filters.Replace(0, settings.filter->memory_bytes())) {
+    return FilterLimitError(env_.filters.bytes_max());
+  }
   auto subscription =
       std::make_shared<Subscription>(env_, std::move(settings), start);
   Add(name, subscription);

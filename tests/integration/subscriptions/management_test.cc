@@ -240,6 +240,35 @@ TEST_F(SubscriptionManagementTest, ThereAreAtMostSoMany) {
   ExpectOk(TryCreate(second));
 }
 
+TEST_F(SubscriptionManagementTest, TheirFiltersHaveSoMuchMemoryTogether) {
+  const std::vector<std::string> limit = {"--filter-bytes-max=1MiB"};
+  StartRelay(limit);
+  v1::Subscription first;
+  first.set_name("first");
+  for (int i = 0; i < 600; ++i) {
+    first.mutable_filter()->add_envelope_ids(
+        absl::StrCat(i, std::string(1000, 'x')));
+  }
+  ExpectOk(TryCreate(first));
+  v1::Subscription second = first;
+  second.set_name("second");
+  const auto expect_refused = [&](const grpc::Status& status) {
+    ExpectError(status, grpc::StatusCode::RESOURCE_EXHAUSTED,
+                "SUBSCRIPTION_LIMIT");
+  };
+  expect_refused(TryCreate(second));
+  ASSERT_NO_FATAL_FAILURE(RestartRelay(limit));
+  expect_refused(TryCreate(second));
+  v1::Subscription short_one;
+  short_one.set_name("second");
+  ExpectOk(TryCreate(short_one));
+  v1::UpdateSubscriptionRequest longer;
+  *longer.mutable_subscription() = second;
+  expect_refused(TryUpdate(longer));
+  ExpectOk(Delete("first"));
+  ExpectOk(TryUpdate(longer));
+}
+
 TEST_F(SubscriptionManagementTest, AnUnknownNameIsNotFoundByAnyMethod) {
   StartRelay();
   const auto expect = [](const grpc::Status& status) {

@@ -74,6 +74,7 @@ TEST(StreamErrorsTest, CarryTheCodeAndTheReasonOfTheContract) {
   ExpectError(WorkerSupersededError("pod-1"), ABORTED, "WORKER_SUPERSEDED");
   ExpectError(SubscriptionLimitError(9), RESOURCE_EXHAUSTED,
               "SUBSCRIPTION_LIMIT");
+  ExpectError(FilterLimitError(9), RESOURCE_EXHAUSTED, "SUBSCRIPTION_LIMIT");
 }
 
 TEST(StreamErrorsTest, OkIsOk) {
