@@ -257,6 +257,7 @@ TEST_F(SubscriptionManagementTest, TheirFiltersHaveSoMuchMemoryTogether) {
                 "SUBSCRIPTION_LIMIT");
   };
   expect_refused(TryCreate(second));
+  relay_->Kill();
   ASSERT_NO_FATAL_FAILURE(RestartRelay(limit));
   expect_refused(TryCreate(second));
   v1::Subscription short_one;
