@@ -245,7 +245,7 @@ TEST_F(SubscriptionManagementTest, TheirFiltersHaveSoMuchMemoryTogether) {
   StartRelay(limit);
   v1::Subscription first;
   first.set_name("first");
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 400; ++i) {
     first.mutable_filter()->add_envelope_ids(
         absl::StrCat(i, std::string(1000, 'x')));
   }
