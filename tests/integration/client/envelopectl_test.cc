@@ -603,5 +603,27 @@ TEST_F(DemoTest, GivesUpAtTheTimeLimit) {
                                  HasSubstr("Connection refused")));
 }
 
+// The whole life of a durable subscription, from a shell.
+TEST_F(EnvelopectlTest, ConsumesADurableSubscription) {
+  ASSERT_EQ(Run({"subscriptions", "create", "billing"}).status, kSuccess);
+  Send({"--event", "envelope_voided", "--count", "3"});
+
+  const FinishedCommand first = Run({"consume", "billing", "--limit", "1"});
+  EXPECT_EQ(first.status, kSuccess) << first.errors;
+  EXPECT_EQ(Fields(first.output, "sequence"), Numbers(1, 1));
+
+  // 2 cannot be handled, 3 can.
+  const FinishedCommand second = RunShell(
+      XX;
+  EXPECT_EQ(second.status, kSuccess) << second.errors;
+  EXPECT_EQ(Fields(second.output, "sequence"), Numbers(3, 3));
+
+  const FinishedCommand listed =
+      RunShell("$ctl subscriptions list | jq -r '.deadLetters'");
+  EXPECT_EQ(listed.output, "1\n") << listed.errors;
+  const FinishedCommand letters = Run({"dead-letters", "list", "billing"});
+  EXPECT_THAT(letters.output, HasSubstr("exit status 1"));
+}
+
 }  // namespace
 }  // namespace enveloperelay
