@@ -21,7 +21,7 @@ namespace {
 // The contract's bounds of ack_deadline.
 constexpr absl::Duration kLeaseMin = absl::Seconds(1);
 constexpr absl::Duration kLeaseMax = absl::Seconds(600);
-constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 365);
+constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 7);
 // What a settlement takes in a request beside its own bytes: tag and length.
 constexpr size_t kFramingBytes = 5;
 
@@ -55,15 +55,16 @@ Leases::Leases(std::string subscription)
     : subscription_(std::move(subscription)) {}
 
 uint64_t Leases::Add(const v1::SubscribeResponse& response, SteadyTime now) {
-  const absl::Duration length =
-      std::clamp(FromProto(response.delivery().ack_deadline()) -
-                     FromProto(response.server_time()),
-                 kLeaseMin, kLeaseMax);
+  // None, if the response was held up for so long.
+  const absl::Duration left = FromProto(response.delivery().ack_deadline()) -
+                              FromProto(response.server_time());
+  const absl::Duration length = std::clamp(left, kLeaseMin, kLeaseMax);
   const uint64_t number = next_delivery_++;
   Delivery delivery{
       .id = response.delivery().delivery_id(),
       .length = absl::ToChronoNanoseconds(length),
-      .deadline = now + absl::ToChronoNanoseconds(length),
+      .deadline = now + absl::ToChronoNanoseconds(
+                            std::clamp(left, absl::ZeroDuration(), kLeaseMax)),
       .events_count = static_cast<size_t>(response.events_size())};
   for (const v1::EnvelopeEvent& event : response.events()) {
     delivery.open.insert(event.sequence());
@@ -148,6 +149,8 @@ Leases::Batch Leases::TakeBatch(SteadyTime now) {
     const Delivery& delivery = it->second;
     v1::Settlement settlement;
     settlement.set_action(v1::ACK_ACTION_EXTEND);
+    // What is unset means the subscription's deadline, which may have changed.
+    *settlement.mutable_delay() = ToProto(absl::FromChrono(delivery.length));
     std::vector<uint64_t> open(delivery.open.begin(), delivery.open.end());
     if (!Append(it, std::move(settlement), std::move(open), batch)) {
       return batch;

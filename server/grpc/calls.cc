@@ -17,14 +17,14 @@ namespace enveloperelay {
 absl::Status Calls::Enter(std::shared_ptr<Drainable> call, Kind kind,
                           size_t filter_bytes) {
   const MutexLock lock(mutex_);
-  if (draining_) return DrainingError();
+  if (draining_ && kind != Kind::kManage) return DrainingError();
   const bool stream = kind == Kind::kStream;
   const size_t calls_max =
       stream ? limits_.streams_max : limits_.unary_calls_max;
   if (Count(kind) >= calls_max) {
-    return StreamLimitError(absl::StrCat(
-        "the relay serves at most ", calls_max,
-        stream ? " streams" : " ListEvents and GetEvent calls", " at once"));
+    return StreamLimitError(
+        absl::StrCat("the relay serves at most ", calls_max,
+                     stream ? " streams" : " calls of this kind", " at once"));
   }
   if (filter_bytes > 0 &&
       filter_bytes_ + filter_bytes > limits_.filter_bytes_max) {

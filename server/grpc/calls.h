@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_GRPC_CALLS_H_
 #define ENVELOPE_RELAY_SERVER_GRPC_CALLS_H_
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,8 @@ class Drainable {
 struct CallLimits {
   // Subscribe.
   size_t streams_max = 20'000;
-  // ListEvents and GetEvent, those that wait included.
+  // Calls that read events, those that wait included; and as many that manage
+  // subscriptions and settle.
   size_t unary_calls_max = 10'000;
   // Filters of all calls together.
   size_t filter_bytes_max = size_t{256} << 20;
@@ -35,7 +37,9 @@ struct CallLimits {
 // the server drains. Thread-safe.
 class Calls {
  public:
-  enum class Kind : uint8_t { kStream, kUnary };
+  // Those that manage are let in while the server drains, so that workers can
+  // settle what they have.
+  enum class Kind : uint8_t { kStream, kRead, kManage };
 
   explicit Calls(const CallLimits& limits) : limits_(limits) {}
 
@@ -46,7 +50,7 @@ class Calls {
   // Does nothing if `call` is not in.
   void Leave(const Drainable* call);
 
-  // Drains the calls that are in, and lets no other in.
+  // Drains the calls that are in, and lets no other in but those that manage.
   void Drain();
   bool draining() const;
   // Returns when no call is in, or at `deadline`: then false.
@@ -60,15 +64,14 @@ class Calls {
   };
 
   size_t& Count(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return kind == Kind::kStream ? streams_ : unary_calls_;
+    return counts_.at(static_cast<size_t>(kind));
   }
 
   const CallLimits limits_;
   mutable Mutex mutex_;
   CondVar emptied_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  size_t streams_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t unary_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::array<size_t, 3> counts_ ABSL_GUARDED_BY(mutex_) = {};  // by kind
   size_t filter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<const Drainable*, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };

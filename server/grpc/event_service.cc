@@ -304,7 +304,7 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
   const auto call = std::make_shared<ListEventsCall>(
       environment_, *std::move(spec), response);
   const absl::Status entered =
-      environment_.calls.Enter(call, Calls::Kind::kUnary, filter_bytes);
+      environment_.calls.Enter(call, Calls::Kind::kRead, filter_bytes);
   if (!entered.ok()) return FinishNow(context, entered);
   call->Begin(call);
   return call.get();
@@ -320,7 +320,7 @@ grpc::ServerUnaryReactor* EventService::GetEvent(
   const auto call = std::make_shared<GetEventCall>(
       environment_, *std::move(parsed), response);
   const absl::Status entered =
-      environment_.calls.Enter(call, Calls::Kind::kUnary, /*filter_bytes=*/0);
+      environment_.calls.Enter(call, Calls::Kind::kRead, /*filter_bytes=*/0);
   if (!entered.ok()) return FinishNow(context, entered);
   call->Begin(call);
   return call.get();

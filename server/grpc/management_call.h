@@ -51,7 +51,7 @@ grpc::ServerUnaryReactor* StartManagementCall(
   const auto call = std::make_shared<ManagementCall<Request, Response>>(
       environment, management, *request, *response);
   const absl::Status entered =
-      environment.calls.Enter(call, Calls::Kind::kUnary, /*filter_bytes=*/0);
+      environment.calls.Enter(call, Calls::Kind::kManage, /*filter_bytes=*/0);
   if (!entered.ok()) return FinishNow(context, entered);
   call->Begin(call);
   return call.get();

@@ -1,5 +1,8 @@
 #include "server/subscriptions/dead_letters.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,11 +31,26 @@ absl::Status Unreadable(const std::string& subscription) {
 }  // namespace
 
 void DeadLetters::Put(Sequence sequence, internal::StoredDeadLetter letter) {
-  changes_[sequence] = std::move(letter);
+  put_back_.erase(sequence);
+  unwritten_bytes_ += letter.event().size();
+  changes_[sequence] =
+      std::make_shared<const internal::StoredDeadLetter>(std::move(letter));
 }
 
 void DeadLetters::Remove(Sequence sequence) {
-  changes_[sequence] = std::nullopt;
+  put_back_.erase(sequence);
+  changes_[sequence] = nullptr;
+}
+
+size_t DeadLetters::TakeBackAll() {
+  return std::exchange(put_back_, {}).size();
+}
+
+void DeadLetters::CountUnwritten() {
+  unwritten_bytes_ = 0;
+  for (const auto& [sequence, letter] : changes_) {
+    if (letter != nullptr) unwritten_bytes_ += letter->event().size();
+  }
 }
 
 absl::StatusOr<internal::StoredDeadLetter> DeadLetters::Get(
@@ -40,7 +58,7 @@ absl::StatusOr<internal::StoredDeadLetter> DeadLetters::Get(
   for (const Changes* changes : {&changes_, &in_flight_}) {
     const auto found = changes->find(sequence);
     if (found == changes->end()) continue;
-    if (found->second.has_value()) return *found->second;
+    if (found->second != nullptr) return *found->second;
     return absl::NotFoundError("no such dead letter");
   }
   const absl::StatusOr<std::string> value =
@@ -67,29 +85,32 @@ absl::Status DeadLetters::ForEach(
   // Those that are not in the store, up to `until`.
   const auto visit_unwritten = [&](Sequence until) {
     for (; going && next != unwritten.end() && next->first <= until; ++next) {
-      if (next->second.has_value()) going = visit(next->first, *next->second);
+      if (next->second != nullptr && !IsPutBack(next->first)) {
+        going = visit(next->first, *next->second);
+      }
     }
   };
   absl::Status damage;
   KeyRange range = DeadLetterKeysOf(subscription_);
   range.begin = DeadLetterKey(subscription_, after.Next());
-  const absl::Status scanned =
-      store_.Scan(kTable, range.begin, range.end,
-                  [&](std::string_view key, std::string_view value) {
-                    const std::optional<uint64_t> number = NumberOf(key);
-                    internal::StoredDeadLetter letter;
-                    if (!number.has_value() ||
-                        !letter.ParseFromArray(
-                            value.data(), static_cast<int>(value.size()))) {
-                      damage = Unreadable(subscription_);
-                      return false;
-                    }
-                    const Sequence sequence{*number};
-                    const bool changed = unwritten.contains(sequence);
-                    visit_unwritten(sequence);
-                    if (going && !changed) going = visit(sequence, letter);
-                    return going;
-                  });
+  const absl::Status scanned = store_.Scan(
+      kTable, range.begin, range.end,
+      [&](std::string_view key, std::string_view value) {
+        const std::optional<uint64_t> number = NumberOf(key);
+        internal::StoredDeadLetter letter;
+        if (!number.has_value() ||
+            !letter.ParseFromArray(value.data(),
+                                   static_cast<int>(value.size()))) {
+          damage = Unreadable(subscription_);
+          return false;
+        }
+        const Sequence sequence{*number};
+        visit_unwritten(sequence);
+        if (going && !unwritten.contains(sequence) && !IsPutBack(sequence)) {
+          going = visit(sequence, letter);
+        }
+        return going;
+      });
   if (!scanned.ok()) return scanned;
   if (!damage.ok()) return damage;
   visit_unwritten(Sequence{UINT64_MAX});
@@ -99,9 +120,9 @@ absl::Status DeadLetters::ForEach(
 void DeadLetters::TakeChanges(std::vector<StateChange>& changes) {
   for (auto& [sequence, letter] : changes_) {
     std::string key = DeadLetterKey(subscription_, sequence);
-    changes.push_back(letter.has_value() ? PutState(kTable, std::move(key),
-                                                    letter->SerializeAsString())
-                                         : RemoveState(kTable, std::move(key)));
+    changes.push_back(letter != nullptr ? PutState(kTable, std::move(key),
+                                                   letter->SerializeAsString())
+                                        : RemoveState(kTable, std::move(key)));
   }
   in_flight_ = std::exchange(changes_, {});
 }

@@ -150,6 +150,12 @@ absl::StatusOr<std::vector<Handout>> Dispatcher::Dispatch() {
   return handouts;
 }
 
+void Dispatcher::Refresh() {
+  // What cannot be read is told to those who want the events.
+  ApplyRetention().IgnoreError();
+  Peek().IgnoreError();
+}
+
 bool Dispatcher::waits_for_growth() const {
   return !peeked_micros_.has_value() && env_.log.tail().end() <= position();
 }
@@ -177,6 +183,7 @@ void Dispatcher::ExpireLeases(int64_t now) {
 void Dispatcher::ExpireLease(Lease& lease, int64_t until) {
   const uint64_t number = lease.number;
   const std::string worker_id = lease.worker_id;
+  const bool sent = lease.sent;
   std::vector<Sequence> expired;
   for (const LeasedEvent& leased : lease.events) {
     if (!leased.gone && leased.deadline_micros <= until) {
@@ -186,7 +193,8 @@ void Dispatcher::ExpireLease(Lease& lease, int64_t until) {
   const int64_t now = NowMicros();
   for (const Sequence sequence : expired) {
     Lease& here = *leases_.Find(number);
-    const Dispatched event = Take(here, *Leases::FindHeld(here, sequence));
+    Dispatched event = Take(here, *Leases::FindHeld(here, sequence));
+    if (!sent) --event.attempts;
     if (!LastAttempt(event.attempts)) {
       Wait(event, now);
     } else if (PutAside(event, "max_attempts", worker_id)) {
@@ -345,8 +353,9 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
       letters_.Get(event.sequence);
   if (!before.ok() && !absl::IsNotFound(before.status())) return false;
   // A seek has brought it back: the new dead letter takes the old one's place.
-  const bool replaces = before.ok() && !before->replayed();
-  if (!replaces && head_.dead_letters() >= env_.limits.dead_letters_max) {
+  const bool replaces = before.ok() && !letters_.IsPutBack(event.sequence);
+  if (!letters_.HasRoom() ||
+      (!replaces && head_.dead_letters() >= env_.limits.dead_letters_max)) {
     return false;
   }
   internal::StoredDeadLetter stored;
@@ -359,7 +368,6 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
     stored.set_event(
         std::string(span->chunk->Event(span->chunk->records[span->first])));
   }
-  stored.set_replayed(false);
   stored.set_epoch(head_.epoch());
   stored.set_returned_by(event.returned_by);
   v1::DeadLetter& letter = *stored.mutable_letter();
@@ -373,19 +381,7 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
   return true;
 }
 
-absl::Status Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
-  std::vector<std::pair<Sequence, internal::StoredDeadLetter>> copies;
-  absl::Status status = letters_.ForEach(
-      {},
-      [&copies](Sequence sequence, const internal::StoredDeadLetter& letter) {
-        if (letter.replayed()) copies.emplace_back(sequence, letter);
-        return true;
-      });
-  if (!status.ok()) return status;
-  for (auto& [sequence, letter] : copies) {
-    letter.set_replayed(false);
-    letters_.Put(sequence, std::move(letter));
-  }
+void Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
   leases_.Clear();
   waiting_.clear();
   due_.clear();
@@ -403,7 +399,7 @@ absl::Status Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
     worker.outstanding = 0;
     Enqueue(key, worker);
   }
-  head_.set_dead_letters(head_.dead_letters() + copies.size());
+  head_.set_dead_letters(head_.dead_letters() + letters_.TakeBackAll());
   head_.set_position(start.position.value);
   head_.set_begin_micros(start.begin_micros);
   head_.set_epoch(epoch);
@@ -411,7 +407,6 @@ absl::Status Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
   head_changed_ = true;
   peeked_micros_.reset();
   earliest_ = {};  // to be looked at again
-  return absl::OkStatus();
 }
 
 SubscriptionCounters Dispatcher::Counters() const {

@@ -51,6 +51,7 @@ struct WorkerSpec {
 // A lease, to be sent to its worker.
 struct Handout {
   WorkerKey worker;
+  uint64_t epoch = 0;
   uint64_t lease = 0;
   Batch batch;
   v1::Delivery delivery;
@@ -144,16 +145,19 @@ class Dispatcher {
   // When Dispatch() has something to do next, whatever else happens.
   absl::Time NextDue() const;
 
-  // Applies a settlement. It is valid, but what it names may be gone.
-  v1::SettlementStatus Settle(const v1::Settlement& settlement);
-  // The handout was not sent: as RELEASE of all of it; another one tells of its
-  // gap.
+  // The handout is about to be sent. False: its lease is over.
+  bool MarkSent(const Handout& handout);
+  // It was not sent, and will not be: as RELEASE of all of it; another one
+  // tells of its gap.
   void TakeBack(const Handout& handout);
+  // Applies a settlement of these events. It is valid, but what it names may be
+  // gone. `id`: nothing if its delivery_id cannot be read.
+  v1::SettlementStatus Settle(const v1::Settlement& settlement,
+                              const std::optional<LeaseId>& id);
 
   // Moves the position and revokes all leases. Dead letters that were put back
-  // are dead letters again; all of them stay. `epoch` is random. Errors:
-  // kDataLoss, kUnavailable; then nothing has changed.
-  absl::Status Seek(const LogStart& start, uint64_t epoch);
+  // are dead letters again; all of them stay. `epoch` is random.
+  void Seek(const LogStart& start, uint64_t epoch);
 
   // Dead letters by sequence, or all; `max_count` 0: without limit.
   struct LetterSpec {
@@ -168,6 +172,9 @@ class Dispatcher {
   absl::StatusOr<uint64_t> DeleteLetters(const LetterSpec& spec);
   const DeadLetters& dead_letters() const { return letters_; }
 
+  // Lets Counters() see what retention has taken, and whether what comes next
+  // is wanted. Dispatch() does so, too.
+  void Refresh();
   SubscriptionCounters Counters() const;
   // Connected workers, in the order in which they joined.
   std::vector<v1::Worker> Workers() const;
@@ -274,20 +281,26 @@ class Dispatcher {
   size_t unsettled() const { return leases_.events() + waiting_.size(); }
 
   // settle.cc
-  v1::SettlementStatus SettleOne(const LeaseId& id, Sequence sequence,
-                                 const v1::Settlement& settlement);
+  // Nothing: the event is settled already.
+  std::optional<v1::SettlementStatus> SettleOne(
+      const LeaseId& id, Sequence sequence, const v1::Settlement& settlement);
+  v1::SettlementStatus SettledBefore(const LeaseId& id, Sequence sequence,
+                                     v1::AckAction action) const;
   v1::SettlementStatus Apply(Lease& lease, LeasedEvent& leased,
                              const v1::Settlement& settlement);
+  // The dead letter of an event of the present epoch.
+  std::optional<internal::StoredDeadLetter> RecentLetter(
+      Sequence sequence) const;
   // DONE, by this lease, for what was dead-lettered in the meantime. False: it
   // was not, or is not meant.
   bool RemoveLateLetter(uint64_t lease, Sequence sequence, bool named);
   // The event is settled: its copy, if it has one, is needed no longer.
   void DropCopy(const Dispatched& event);
-  struct Letter {
-    Sequence sequence;
-    internal::StoredDeadLetter stored;
-  };
-  absl::StatusOr<std::vector<Letter>> FindLetters(const LetterSpec& spec) const;
+  absl::StatusOr<std::vector<Sequence>> FindLetters(
+      const LetterSpec& spec) const;
+  // Puts back a dead letter, whose event may be `leased`. False: there is no
+  // room for it.
+  absl::StatusOr<bool> ReplayOne(Sequence sequence, bool leased);
   // Whether the log still has the event for a worker, without its copy.
   absl::StatusOr<bool> IsToCome(Sequence sequence,
                                 const std::string& envelope_id);

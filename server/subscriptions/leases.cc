@@ -52,6 +52,7 @@ std::optional<Lease> DecodeLease(uint64_t number, std::string_view value) {
                kLeaseEventsMax);
   if (!sequences.has_value() || sequences->empty()) return std::nullopt;
   Lease lease{.number = number, .worker = {}, .worker_id = stored.worker_id()};
+  lease.sent = true;
   int next = 0;
   for (const Sequence sequence : *sequences) {
     LeasedEvent& leased = lease.events.emplace_back();

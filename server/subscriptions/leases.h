@@ -52,6 +52,7 @@ struct Lease {
   std::vector<LeasedEvent> events = {};  // in order
   size_t held = 0;                       // of `events`, those not gone
   size_t first = 0;                      // the oldest of those
+  bool sent = false;                     // or may have been
   // No held event has an earlier deadline.
   int64_t deadline_micros = 0;
 };

@@ -91,6 +91,7 @@ absl::Status Dispatcher::LoadLeases() {
         Lose(1);
         continue;
       }
+      if (leased.event.copied) letters_.PutBack(leased.event.sequence);
       JoinLane(**origin, leased.event);
       if (leased.event.lane != nullptr) ++leased.event.lane->leased;
       events.push_back(leased);
@@ -124,6 +125,7 @@ absl::Status Dispatcher::LoadWaiting() {
     const auto origin = FindOrigin(waiting.event);
     if (!origin.ok()) return origin.status();
     if (origin->has_value()) {
+      if (waiting.event.copied) letters_.PutBack(waiting.event.sequence);
       JoinLane(**origin, waiting.event);
       // As if it were due later: Dispatch() looks at all that are.
       due_.emplace(waiting.due_micros, waiting.event.sequence);

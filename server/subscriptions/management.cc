@@ -27,6 +27,7 @@
 #include "server/stream/reader.h"
 #include "server/stream/request.h"
 #include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/lease_id.h"
 #include "server/subscriptions/settings.h"
 #include "server/subscriptions/subscription.h"
 #include "server/subscriptions/subscriptions.h"
@@ -43,6 +44,9 @@ constexpr int32_t kPageSizeMax = 1000;
 constexpr size_t kPageBytesMax = size_t{3} << 20;
 constexpr int kSettlementsMax = 1000;
 constexpr size_t kReasonBytesMax = 1024;
+// Events of all settlements of a call: twice what one worker may have.
+constexpr size_t kSettledEventsMax = 200'000;
+constexpr int kLettersNamedMax = 10'000;
 constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 7);
 
 absl::Status Invalid(std::string field, std::string description) {
@@ -129,6 +133,11 @@ absl::StatusOr<Dispatcher::LetterSpec> LettersOf(const Request& request) {
   if (!listed && !request.all()) {
     return Invalid("sequences", "names no dead letter; name some, or set all");
   }
+  if (request.sequences_size() > kLettersNamedMax) {
+    return Invalid("sequences", absl::StrCat(request.sequences_size(),
+                                             " sequences; at most ",
+                                             kLettersNamedMax, " are allowed"));
+  }
   Dispatcher::LetterSpec spec;
   spec.dry_run = request.dry_run();
   if (listed) {
@@ -162,7 +171,9 @@ void CheckSettlement(const v1::Settlement& settlement, const std::string& path,
   }
 }
 
-absl::Status CheckSettlements(const v1::AcknowledgeRequest& request) {
+// Returns what the delivery_ids say; nothing for those that cannot be read.
+absl::StatusOr<std::vector<std::optional<LeaseId>>> CheckSettlements(
+    const v1::AcknowledgeRequest& request) {
   const int count = request.settlements_size();
   if (count < 1 || count > kSettlementsMax) {
     return Invalid("settlements",
@@ -174,7 +185,22 @@ absl::Status CheckSettlements(const v1::AcknowledgeRequest& request) {
     CheckSettlement(request.settlements(i),
                     absl::StrCat("settlements[", i, "]"), violations);
   }
-  return violations.empty() ? absl::OkStatus() : FieldInvalidError(violations);
+  if (!violations.empty()) return FieldInvalidError(violations);
+  std::vector<std::optional<LeaseId>> ids;
+  size_t events = 0;
+  for (const v1::Settlement& settlement : request.settlements()) {
+    const auto& id = ids.emplace_back(DecodeLeaseId(settlement.delivery_id()));
+    events += static_cast<size_t>(settlement.sequences_size());
+    if (settlement.sequences().empty() && id.has_value()) {
+      events += id->events.size();
+    }
+  }
+  if (events > kSettledEventsMax) {
+    return Invalid("settlements",
+                   absl::StrCat("of ", events, " events in all; at most ",
+                                kSettledEventsMax, " are allowed"));
+  }
+  return ids;
 }
 
 // Collects the subscriptions of a page, which answer one by one.
@@ -231,7 +257,6 @@ absl::StatusOr<v1::ListDeadLettersResponse> ListLetters(
   Sequence last;
   const absl::Status status = dispatcher.dead_letters().ForEach(
       after, [&](Sequence sequence, const internal::StoredDeadLetter& stored) {
-        if (stored.replayed()) return true;
         const bool full =
             static_cast<size_t>(response.dead_letters_size()) >= page_size ||
             (bytes > 0 && bytes + stored.event().size() > kPageBytesMax);
@@ -356,7 +381,8 @@ void Management::Handle(const v1::ListDeadLettersRequest& request,
             violations);
   Sequence after;
   if (!request.page_token().empty() &&
-      !absl::SimpleAtoi(request.page_token(), &after.value)) {
+      (!absl::SimpleAtoi(request.page_token(), &after.value) ||
+       after.value == UINT64_MAX)) {
     violations.push_back({"page_token", "not one of this method"});
   }
   if (!violations.empty()) {
@@ -411,13 +437,14 @@ void Management::Handle(const v1::AcknowledgeRequest& request,
                         Done<v1::AcknowledgeResponse> done) {
   const auto found = subscriptions_.Find(request.subscription());
   if (!found.ok()) return std::move(done)(found.status());
-  const absl::Status checked = CheckSettlements(request);
-  if (!checked.ok()) return std::move(done)(checked);
+  const auto ids = CheckSettlements(request);
+  if (!ids.ok()) return std::move(done)(ids.status());
   (*found)->Act<v1::AcknowledgeResponse>(
       [&](Dispatcher& dispatcher) -> absl::StatusOr<v1::AcknowledgeResponse> {
         v1::AcknowledgeResponse response;
-        for (const v1::Settlement& settlement : request.settlements()) {
-          response.add_statuses(dispatcher.Settle(settlement));
+        for (size_t i = 0; i < ids->size(); ++i) {
+          response.add_statuses(dispatcher.Settle(
+              request.settlements(static_cast<int>(i)), (*ids)[i]));
         }
         return response;
       },

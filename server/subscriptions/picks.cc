@@ -340,6 +340,7 @@ Handout Dispatcher::MakeHandout(WorkerKey key, Worker& worker,
   head_changed_ = true;
 
   Handout handout{.worker = key,
+                  .epoch = head_.epoch(),
                   .lease = head_.last_lease(),
                   .batch = Batch(worker.spec.view, {.events_max = picks.size(),
                                                     .bytes_max = SIZE_MAX}),

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,28 +30,42 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 
 }  // namespace
 
-v1::SettlementStatus Dispatcher::Settle(const v1::Settlement& settlement) {
+v1::SettlementStatus Dispatcher::Settle(const v1::Settlement& settlement,
+                                        const std::optional<LeaseId>& id) {
   ExpireLeases(NowMicros());
-  const std::optional<LeaseId> id = DecodeLeaseId(settlement.delivery_id());
-  if (!id.has_value() || id->epoch != head_.epoch()) {
+  if (!id.has_value() || id->epoch != head_.epoch() ||
+      id->number > head_.last_lease()) {
     return v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
-  v1::SettlementStatus status = v1::SETTLEMENT_STATUS_OK;
-  // Of several events the worst counts: OK, LATE, LEASE_LOST.
-  const auto settle = [&](Sequence sequence) {
-    status = std::max(status, SettleOne(*id, sequence, settlement));
-  };
+  const bool named = !settlement.sequences().empty();
+  std::vector<Sequence> names;
   for (const uint64_t sequence : settlement.sequences()) {
-    settle(Sequence{sequence});
+    names.push_back(Sequence{sequence});
   }
-  if (settlement.sequences().empty()) {
-    for (const Sequence sequence : id->events) settle(sequence);
+  const std::span<const Sequence> sequences =
+      named ? std::span<const Sequence>(names) : id->events;
+  // Of several events the worst counts: OK, LATE, LEASE_LOST.
+  v1::SettlementStatus status = v1::SETTLEMENT_STATUS_OK;
+  std::vector<Sequence> settled;
+  for (const Sequence sequence : sequences) {
+    const auto one = SettleOne(*id, sequence, settlement);
+    if (one.has_value()) {
+      status = std::max(status, *one);
+    } else {
+      settled.push_back(sequence);
+    }
+  }
+  // "All that are not settled yet" leaves out those that are.
+  if (!named && settled.size() < id->events.size()) return status;
+  for (const Sequence sequence : settled) {
+    status =
+        std::max(status, SettledBefore(*id, sequence, settlement.action()));
   }
   return status;
 }
 
-v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
-                                           const v1::Settlement& settlement) {
+std::optional<v1::SettlementStatus> Dispatcher::SettleOne(
+    const LeaseId& id, Sequence sequence, const v1::Settlement& settlement) {
   const v1::AckAction action = settlement.action();
   const bool done = action == v1::ACK_ACTION_DONE;
   if (!std::ranges::binary_search(id.events, sequence)) {
@@ -68,10 +83,7 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
     if (done && RemoveLateLetter(id.number, sequence, named)) {
       return v1::SETTLEMENT_STATUS_LATE;
     }
-    // Settled already.
-    return done || action == v1::ACK_ACTION_DEAD_LETTER
-               ? v1::SETTLEMENT_STATUS_OK
-               : v1::SETTLEMENT_STATUS_LEASE_LOST;
+    return std::nullopt;
   }
   const uint64_t returned_by =
       holder != nullptr ? Leases::FindHeld(*holder, sequence)->event.returned_by
@@ -96,18 +108,42 @@ v1::SettlementStatus Dispatcher::SettleOne(const LeaseId& id, Sequence sequence,
   return v1::SETTLEMENT_STATUS_LATE;
 }
 
+v1::SettlementStatus Dispatcher::SettledBefore(const LeaseId& id,
+                                               Sequence sequence,
+                                               v1::AckAction action) const {
+  if (action == v1::ACK_ACTION_DONE || action == v1::ACK_ACTION_DEAD_LETTER) {
+    return v1::SETTLEMENT_STATUS_OK;
+  }
+  if (action == v1::ACK_ACTION_RETRY) {
+    // It was the last attempt, and this has been said before.
+    const auto letter = RecentLetter(sequence);
+    if (letter.has_value() && letter->returned_by() == id.number) {
+      return v1::SETTLEMENT_STATUS_OK;
+    }
+  }
+  return v1::SETTLEMENT_STATUS_LEASE_LOST;
+}
+
+std::optional<internal::StoredDeadLetter> Dispatcher::RecentLetter(
+    Sequence sequence) const {
+  if (head_.dead_letters() == 0) return std::nullopt;
+  absl::StatusOr<internal::StoredDeadLetter> stored = letters_.Get(sequence);
+  // Since one from before a seek its event has been delivered once more.
+  if (!stored.ok() || letters_.IsPutBack(sequence) ||
+      stored->epoch() != head_.epoch()) {
+    return std::nullopt;
+  }
+  return *std::move(stored);
+}
+
 bool Dispatcher::RemoveLateLetter(uint64_t lease, Sequence sequence,
                                   bool named) {
-  if (head_.dead_letters() == 0) return false;
-  const absl::StatusOr<internal::StoredDeadLetter> stored =
-      letters_.Get(sequence);
-  // One from before a seek stays: the event has been delivered once more since.
-  if (!stored.ok() || stored->replayed() || stored->epoch() != head_.epoch()) {
+  const auto letter = RecentLetter(sequence);
+  // If it was a worker's word that put it aside, "all that are not settled yet"
+  // does not take that back.
+  if (!letter.has_value() || (!named && lease <= letter->returned_by())) {
     return false;
   }
-  // It was a worker's word that put it aside, and "all that are not settled
-  // yet" does not take that back.
-  if (!named && lease <= stored->returned_by()) return false;
   letters_.Remove(sequence);
   head_.set_dead_letters(head_.dead_letters() - 1);
   head_changed_ = true;
@@ -170,10 +206,15 @@ v1::SettlementStatus Dispatcher::Apply(Lease& lease, LeasedEvent& leased,
   }
 }
 
+bool Dispatcher::MarkSent(const Handout& handout) {
+  Lease* const lease =
+      handout.epoch == head_.epoch() ? leases_.Find(handout.lease) : nullptr;
+  if (lease != nullptr) lease->sent = true;
+  return lease != nullptr;
+}
+
 void Dispatcher::TakeBack(const Handout& handout) {
-  const std::optional<LeaseId> id =
-      DecodeLeaseId(handout.delivery.delivery_id());
-  if (!id.has_value() || id->epoch != head_.epoch()) return;
+  if (handout.epoch != head_.epoch()) return;
   if (handout.gap.has_value()) {
     head_.set_gap_lost_events(head_.gap_lost_events() +
                               handout.gap->lost_events());
@@ -195,7 +236,7 @@ void Dispatcher::DropCopy(const Dispatched& event) {
 }
 
 absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
-  const absl::StatusOr<std::vector<Letter>> letters = FindLetters(spec);
+  const absl::StatusOr<std::vector<Sequence>> letters = FindLetters(spec);
   if (!letters.ok()) return letters.status();
   if (spec.dry_run) return letters->size();
   absl::btree_set<Sequence> leased;
@@ -206,41 +247,42 @@ absl::StatusOr<uint64_t> Dispatcher::Replay(const LetterSpec& spec) {
   });
   uint64_t replayed = 0;
   absl::Status failure;
-  for (const Letter& letter : *letters) {
-    if (leased.contains(letter.sequence) ||
-        waiting_.contains(letter.sequence)) {
-      letters_.Remove(letter.sequence);
-      ++replayed;
-      continue;
-    }
-    const Origin origin = ReadCopy(letter.stored);
-    const absl::StatusOr<bool> is_to_come =
-        IsToCome(letter.sequence, origin.envelope_id);
-    if (!is_to_come.ok()) {
-      failure = is_to_come.status();
-      break;
-    }
-    if (*is_to_come) {
-      letters_.Remove(letter.sequence);
-      ++replayed;
-      continue;
-    }
-    if (unsettled() >= env_.limits.unsettled_max) break;
-    internal::StoredDeadLetter stored = letter.stored;
-    stored.set_replayed(true);
-    Dispatched event{.sequence = letter.sequence,
-                     .attempts = 0,
-                     .copied = true,
-                     .again = true};
-    JoinLane(origin, event);
-    letters_.Put(letter.sequence, std::move(stored));
-    Wait(event, NowMicros());
+  for (const Sequence sequence : *letters) {
+    const absl::StatusOr<bool> done =
+        ReplayOne(sequence, leased.contains(sequence));
+    failure = done.status();
+    if (!failure.ok() || !*done) break;
     ++replayed;
   }
   head_.set_dead_letters(head_.dead_letters() - replayed);
   head_changed_ = head_changed_ || replayed > 0;
   if (replayed == 0 && !failure.ok()) return failure;
   return replayed;
+}
+
+absl::StatusOr<bool> Dispatcher::ReplayOne(Sequence sequence, bool leased) {
+  if (leased || waiting_.contains(sequence)) {
+    letters_.Remove(sequence);
+    return true;
+  }
+  const absl::StatusOr<internal::StoredDeadLetter> stored =
+      letters_.Get(sequence);
+  if (!stored.ok()) return stored.status();
+  const Origin origin = ReadCopy(*stored);
+  const absl::StatusOr<bool> is_to_come =
+      IsToCome(sequence, origin.envelope_id);
+  if (!is_to_come.ok()) return is_to_come.status();
+  if (*is_to_come) {
+    letters_.Remove(sequence);
+    return true;
+  }
+  if (unsettled() >= env_.limits.unsettled_max) return false;
+  Dispatched event{
+      .sequence = sequence, .attempts = 0, .copied = true, .again = true};
+  JoinLane(origin, event);
+  letters_.PutBack(sequence);
+  Wait(event, NowMicros());
+  return true;
 }
 
 absl::StatusOr<bool> Dispatcher::IsToCome(Sequence sequence,
@@ -256,38 +298,35 @@ absl::StatusOr<bool> Dispatcher::IsToCome(Sequence sequence,
 }
 
 absl::StatusOr<uint64_t> Dispatcher::DeleteLetters(const LetterSpec& spec) {
-  const absl::StatusOr<std::vector<Letter>> letters = FindLetters(spec);
+  const absl::StatusOr<std::vector<Sequence>> letters = FindLetters(spec);
   if (!letters.ok()) return letters.status();
   if (spec.dry_run) return letters->size();
-  for (const Letter& letter : *letters) letters_.Remove(letter.sequence);
+  for (const Sequence sequence : *letters) letters_.Remove(sequence);
   head_.set_dead_letters(head_.dead_letters() - letters->size());
   head_changed_ = head_changed_ || !letters->empty();
   return letters->size();
 }
 
-absl::StatusOr<std::vector<Dispatcher::Letter>> Dispatcher::FindLetters(
+absl::StatusOr<std::vector<Sequence>> Dispatcher::FindLetters(
     const LetterSpec& spec) const {
   const uint64_t max = spec.max_count == 0 ? UINT64_MAX : spec.max_count;
-  std::vector<Letter> found;
+  std::vector<Sequence> found;
   if (spec.sequences.has_value()) {
     std::vector<Sequence> sequences = *spec.sequences;
     std::ranges::sort(sequences);
     sequences.erase(std::ranges::unique(sequences).begin(), sequences.end());
     for (const Sequence sequence : sequences) {
       if (found.size() >= max) break;
-      absl::StatusOr<internal::StoredDeadLetter> stored =
-          letters_.Get(sequence);
-      if (absl::IsNotFound(stored.status())) continue;
-      if (!stored.ok()) return stored.status();
-      if (!stored->replayed()) {
-        found.push_back({sequence, *std::move(stored)});
-      }
+      const absl::Status status = letters_.Get(sequence).status();
+      if (absl::IsNotFound(status)) continue;
+      if (!status.ok()) return status;
+      if (!letters_.IsPutBack(sequence)) found.push_back(sequence);
     }
     return found;
   }
   const absl::Status status = letters_.ForEach(
-      {}, [&](Sequence sequence, const internal::StoredDeadLetter& stored) {
-        if (!stored.replayed()) found.push_back({sequence, stored});
+      {}, [&](Sequence sequence, const internal::StoredDeadLetter&) {
+        found.push_back(sequence);
         return found.size() < max;
       });
   if (!status.ok()) return status;

@@ -136,6 +136,7 @@ void Subscription::Step() {
       Dispatch();
       StartWrite();
       ScheduleNext();
+      cursor_ = dispatcher_->Counters().cursor.value;
       expired = ExpireTime() <= env_.clock.Now();
     }
     failure = failure_;
@@ -257,6 +258,7 @@ absl::StatusOr<WorkerKey> Subscription::Join(WorkerSpec spec,
     if (!old.empty()) old.mapped()->PutEnd(WorkerSupersededError(worker_id));
   }
   mailboxes_.emplace(joined.key, std::move(mailbox));
+  cursor_ = dispatcher_->Counters().cursor.value;
   StepSoon();
   return joined.key;
 }
@@ -276,17 +278,19 @@ void Subscription::Leave(WorkerKey worker) {
   StepSoon();
 }
 
+bool Subscription::BeginSend(const Handout& handout) {
+  const MutexLock lock(mutex_);
+  if (dispatcher_ == nullptr || dispatcher_->MarkSent(handout)) return true;
+  dispatcher_->TakeBack(handout);
+  StepSoon();
+  return false;
+}
+
 void Subscription::TakeBack(const Handout& handout) {
   const MutexLock lock(mutex_);
   if (dispatcher_ == nullptr) return;
   dispatcher_->TakeBack(handout);
   StepSoon();
-}
-
-SubscriptionCounters Subscription::Counters() const {
-  const MutexLock lock(mutex_);
-  return dispatcher_ == nullptr ? SubscriptionCounters()
-                                : dispatcher_->Counters();
 }
 
 void Subscription::Describe(Done<v1::Subscription> done) {
@@ -333,16 +337,20 @@ void Subscription::Seek(const LogStart& start, Done<v1::Subscription> done) {
   Act<v1::Subscription>(
       [&, this](Dispatcher& dispatcher)
           ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::StatusOr<v1::Subscription> {
-            absl::Status status = dispatcher.Seek(start, env_.random_bits());
-            if (!status.ok()) return status;
+            dispatcher.Seek(start, env_.random_bits());
             return ToProto();
           },
       std::move(done));
 }
 
-bool Subscription::Delete(const std::string& etag, Done<bool> done) {
+absl::Status Subscription::Delete(const std::string& etag, bool if_expired,
+                                  Done<bool> done) {
   const MutexLock lock(mutex_);
-  if (!etag.empty() && etag != Etag()) return false;
+  if (deleted_) return SubscriptionNotFoundError(name_);
+  if (!etag.empty() && etag != Etag()) return EtagMismatchError();
+  if (if_expired && ExpireTime() > env_.clock.Now()) {
+    return absl::FailedPreconditionError("used again");
+  }
   deleted_ = true;
   EndWorkers(SubscriptionNotFoundError(name_));
   std::vector<StateChange> changes;
@@ -353,8 +361,7 @@ bool Subscription::Delete(const std::string& etag, Done<bool> done) {
   }
   changes.push_back(
       RemoveRange(StateTable::kDeadLetters, DeadLetterKeysOf(name_)));
-  // After what is being written, and before what a new one of this name will
-  // write.
+  // After what is being written.
   env_.store.Write(std::move(changes),
                    [done = std::move(done)](absl::Status status) mutable {
                      if (status.ok()) {
@@ -364,7 +371,7 @@ bool Subscription::Delete(const std::string& etag, Done<bool> done) {
                      }
                    });
   StepSoon();
-  return true;
+  return absl::OkStatus();
 }
 
 std::string Subscription::Etag() const {
@@ -372,7 +379,8 @@ std::string Subscription::Etag() const {
                       stored_.revision());
 }
 
-v1::Subscription Subscription::ToProto() const {
+v1::Subscription Subscription::ToProto() {
+  dispatcher_->Refresh();
   v1::Subscription proto = settings_.proto;
   proto.set_etag(Etag());
   const SubscriptionCounters counters = dispatcher_->Counters();

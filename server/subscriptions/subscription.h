@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_SUBSCRIPTION_H_
 #define ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_SUBSCRIPTION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/log/event_log.h"
+#include "server/log/sequence.h"
 #include "server/log/state_store.h"
 #include "server/stream/reader.h"
 #include "server/stream/step_scheduler.h"
@@ -112,9 +114,11 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
               Done<v1::Subscription> done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Moves the position.
   void Seek(const LogStart& start, Done<v1::Subscription> done);
-  // Ends it and its streams; `done` when that is durable. False, with nothing
-  // done, if `etag` is not empty and does not match.
-  bool Delete(const std::string& etag, Done<bool> done)
+  // Ends it and its streams; `done` when that is durable. `etag` empty:
+  // whatever it is. `if_expired`: unless it is used again. Errors, with nothing
+  // done: SUBSCRIPTION_NOT_FOUND, ETAG_MISMATCH, kFailedPrecondition (used
+  // again).
+  absl::Status Delete(const std::string& etag, bool if_expired, Done<bool> done)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A worker's stream begins. It gets handouts through the mailbox, from
@@ -124,10 +128,14 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Ready(WorkerKey worker) ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(WorkerKey worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The handout is about to be sent. False: its lease is over, and it must not
+  // be.
+  bool BeginSend(const Handout& handout) ABSL_LOCKS_EXCLUDED(mutex_);
   // The handout was not sent.
   void TakeBack(const Handout& handout) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  SubscriptionCounters Counters() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Each event up to it was settled at the last step. Does not block.
+  Sequence cursor() const { return Sequence{cursor_}; }
 
  private:
   using Release = absl::AnyInvocable<void(absl::Status) &&>;
@@ -150,12 +158,13 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void EndWorkers(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string Etag() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  v1::Subscription ToProto() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::Subscription ToProto() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Environment env_;
   const std::string name_;
   const absl::Time begin_;
   std::function<void()> on_expired_;
+  std::atomic<uint64_t> cursor_ = 0;
 
   mutable Mutex mutex_;
   StepScheduler* steps_ ABSL_GUARDED_BY(mutex_) = nullptr;

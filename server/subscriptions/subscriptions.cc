@@ -66,16 +66,17 @@ void Subscriptions::Add(const std::string& name,
   by_name_.emplace(name, subscription);
   const std::weak_ptr<Subscription> weak = subscription;
   host_.Add(std::move(subscription), [this, name, weak] {
-    const auto found = Find(name);
-    // Another one may have the name by now.
-    if (!found.ok() || *found != weak.lock()) return;
+    const std::shared_ptr<Subscription> expired = weak.lock();
+    if (expired == nullptr) return;
+    const absl::Status deleted =
+        DeleteOne(expired, name, /*etag=*/"", /*if_expired=*/true,
+                  [name](const absl::StatusOr<bool>& done) {
+                    if (done.ok()) return;
+                    spdlog::error("subscription {} cannot be deleted: {}", name,
+                                  done.status().ToString());
+                  });
+    if (!deleted.ok()) return;  // deleted already, or used again
     spdlog::info("subscription {} was not used for too long: deleted", name);
-    Delete(name, /*etag=*/"", [name](const absl::StatusOr<bool>& deleted) {
-      if (!deleted.ok()) {
-        spdlog::error("subscription {} cannot be deleted: {}", name,
-                      deleted.status().ToString());
-      }
-    }).IgnoreError();
   });
 }
 
@@ -91,7 +92,9 @@ absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Create(
     SubscriptionSettings settings, const LogStart& start) {
   const std::string name = settings.proto.name();
   const MutexLock lock(mutex_);
-  if (by_name_.contains(name)) return SubscriptionExistsError(name);
+  if (by_name_.contains(name) || IsBeingDeleted(name)) {
+    return SubscriptionExistsError(name);
+  }
   if (by_name_.size() >= subscriptions_max_) {
     return SubscriptionLimitError(subscriptions_max_);
   }
@@ -107,14 +110,45 @@ absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Create(
 absl::Status Subscriptions::Delete(const std::string& name,
                                    const std::string& etag,
                                    Subscription::Done<bool> done) {
+  absl::StatusOr<std::shared_ptr<Subscription>> found = Find(name);
+  if (!found.ok()) return found.status();
+  return DeleteOne(*found, name, etag, /*if_expired=*/false, std::move(done));
+}
+
+// The name is free again when what was stored under it is gone.
+absl::Status Subscriptions::DeleteOne(
+    const std::shared_ptr<Subscription>& subscription, const std::string& name,
+    const std::string& etag, bool if_expired, Subscription::Done<bool> done) {
+  {
+    const MutexLock lock(deleting_->mutex);
+    deleting_->names.insert(name);
+  }
+  const auto end = [deleting = deleting_, name] {
+    const MutexLock lock(deleting->mutex);
+    deleting->names.extract(name);
+  };
+  absl::Status status = subscription->Delete(
+      etag, if_expired,
+      [end, done = std::move(done)](absl::StatusOr<bool> deleted) mutable {
+        end();
+        std::move(done)(std::move(deleted));
+      });
+  if (!status.ok()) {
+    end();
+    return status;
+  }
   const MutexLock lock(mutex_);
   const auto found = by_name_.find(name);
-  if (found == by_name_.end()) return SubscriptionNotFoundError(name);
-  // Under the lock, so that one created after it is written after it.
-  if (!found->second->Delete(etag, std::move(done))) return EtagMismatchError();
-  host_.Release(*found->second);
-  by_name_.erase(found);
-  return absl::OkStatus();
+  if (found != by_name_.end() && found->second == subscription) {
+    host_.Release(*subscription);
+    by_name_.erase(found);
+  }
+  return status;
+}
+
+bool Subscriptions::IsBeingDeleted(const std::string& name) const {
+  const MutexLock lock(deleting_->mutex);
+  return deleting_->names.contains(name);
 }
 
 std::vector<std::pair<std::string, std::shared_ptr<Subscription>>>

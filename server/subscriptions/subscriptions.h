@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,11 @@ class Subscriptions {
       const std::string& after, size_t max) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  absl::Status DeleteOne(const std::shared_ptr<Subscription>& subscription,
+                         const std::string& name, const std::string& etag,
+                         bool if_expired, Subscription::Done<bool> done)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsBeingDeleted(const std::string& name) const;
   void Add(const std::string& name, std::shared_ptr<Subscription> subscription)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -75,6 +81,14 @@ class Subscriptions {
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Subscription>, std::less<>> by_name_
       ABSL_GUARDED_BY(mutex_);
+
+  // Shared with the thread of the store, which must not wait for mutex_ and may
+  // come late.
+  struct Deleting {
+    Mutex mutex;
+    std::multiset<std::string> names ABSL_GUARDED_BY(mutex);
+  };
+  const std::shared_ptr<Deleting> deleting_ = std::make_shared<Deleting>();
 };
 
 }  // namespace enveloperelay

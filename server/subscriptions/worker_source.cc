@@ -70,6 +70,10 @@ absl::StatusOr<StreamSource::Next> WorkerSource::Fill(StreamPart& part) {
   const absl::Status end = mailbox_->end();
   if (!end.ok()) return end;
   std::optional<Handout> handout = mailbox_->Take();
+  // What has waited here for too long is somebody else's by now.
+  while (handout.has_value() && !subscription_->BeginSend(*handout)) {
+    handout = mailbox_->Take();
+  }
   if (handout.has_value()) asked_ = false;
   if (!asked_ && mailbox_->HasRoom()) {
     asked_ = true;
@@ -89,7 +93,7 @@ absl::Status WorkerSource::FillLast(StreamPart& /*part*/) {
 }
 
 void WorkerSource::Describe(v1::SubscribeResponse& response) {
-  cursor_ = std::max(cursor_, subscription_->Counters().cursor);
+  cursor_ = std::max(cursor_, subscription_->cursor());
   response.set_cursor(EncodeCursor({log_.Bounds().log_id, cursor_}));
   const Sequence latest = log_.Bounds().latest;
   response.set_backlog(latest.value - std::min(latest, cursor_).value);

@@ -21,7 +21,7 @@ namespace enveloperelay::client {
 // When and why to deliver an event again.
 struct RetryRequest {
   // How long to wait. Unset: the subscription's backoff, which doubles with
-  // each attempt. From zero to a year.
+  // each attempt. From zero to a week; what is over is cut off.
   std::optional<absl::Duration> delay = {};
   // Why, for people: kept if the event is dead-lettered in the end. What is
   // over 1 KiB is cut off.

@@ -39,18 +39,18 @@ TEST(CallsTest, LetsInSoManyStreamsAndNoMore) {
 TEST(CallsTest, CountsUnaryCallsApart) {
   Calls calls({.streams_max = 1, .unary_calls_max = 1});
   ASSERT_TRUE(calls.Enter(NewCall(), Kind::kStream, 0).ok());
-  ASSERT_TRUE(calls.Enter(NewCall(), Kind::kUnary, 0).ok());
-  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 0)), "STREAM_LIMIT");
+  ASSERT_TRUE(calls.Enter(NewCall(), Kind::kRead, 0).ok());
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kRead, 0)), "STREAM_LIMIT");
 }
 
 TEST(CallsTest, BoundsTheMemoryOfAllFilters) {
   Calls calls({.filter_bytes_max = 100});
   const auto first = NewCall();
   ASSERT_TRUE(calls.Enter(first, Kind::kStream, 60).ok());
-  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 41)), "STREAM_LIMIT");
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kRead, 41)), "STREAM_LIMIT");
   EXPECT_TRUE(calls.Enter(NewCall(), Kind::kStream, 0).ok());
   calls.Leave(first.get());
-  EXPECT_TRUE(calls.Enter(NewCall(), Kind::kUnary, 41).ok());
+  EXPECT_TRUE(calls.Enter(NewCall(), Kind::kRead, 41).ok());
 }
 
 TEST(CallsTest, ALeaverIsCountedOnce) {
@@ -68,7 +68,7 @@ TEST(CallsTest, DrainingEndsAllAndLetsNobodyIn) {
   const auto stream = NewCall();
   const auto unary = NewCall();
   ASSERT_TRUE(calls.Enter(stream, Kind::kStream, 0).ok());
-  ASSERT_TRUE(calls.Enter(unary, Kind::kUnary, 0).ok());
+  ASSERT_TRUE(calls.Enter(unary, Kind::kRead, 0).ok());
   EXPECT_FALSE(calls.draining());
   calls.Drain();
   EXPECT_TRUE(calls.draining());

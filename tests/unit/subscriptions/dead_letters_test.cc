@@ -110,6 +110,35 @@ TEST_F(DeadLettersTest, AreWalkedOverInOrderWhereverTheyAre) {
   for (size_t max = 1; max < 5; ++max) EXPECT_EQ(All(0, max).size(), max);
 }
 
+TEST_F(DeadLettersTest, OfOneThatWasPutBackOnlyTheCopyIsLeft) {
+  Put(1, "a");
+  Put(2, "b");
+  Write();
+  letters_.OnDurable();
+  Put(3, "c");
+  letters_.PutBack(Sequence{1});
+  letters_.PutBack(Sequence{3});
+  EXPECT_THAT(All(), ElementsAre("2b"));
+  EXPECT_EQ(Get(1), "a");
+  EXPECT_EQ(Get(3), "c");
+  EXPECT_EQ(letters_.TakeBackAll(), 2);
+  EXPECT_THAT(All(), ElementsAre("1a", "2b", "3c"));
+  letters_.PutBack(Sequence{1});
+  letters_.Remove(Sequence{1});
+  EXPECT_EQ(letters_.TakeBackAll(), 0);
+}
+
+TEST_F(DeadLettersTest, ThereIsRoomForSoManyBytesThatAreNotDurable) {
+  Put(1, std::string(DeadLetters::kUnwrittenBytesMax - 1, 'a'));
+  EXPECT_TRUE(letters_.HasRoom());
+  Put(2, "b");
+  EXPECT_FALSE(letters_.HasRoom());
+  Write();
+  EXPECT_FALSE(letters_.HasRoom());
+  letters_.OnDurable();
+  EXPECT_TRUE(letters_.HasRoom());
+}
+
 TEST_F(DeadLettersTest, ThoseOfOthersAreNotFound) {
   DeadLetters others(store_, "orders-2");
   others.Put(Sequence{1}, {});

@@ -25,6 +25,7 @@
 #include "server/stream/proto_time.h"
 #include "server/stream/reader.h"
 #include "server/subscriptions/dispatcher.h"
+#include "server/subscriptions/lease_id.h"
 #include "server/subscriptions/leases.h"
 #include "server/subscriptions/settings.h"
 #include "tests/support/append.h"
@@ -38,6 +39,7 @@ namespace enveloperelay::testing {
 // A handout as its worker sees it.
 struct Delivered {
   WorkerKey worker;
+  uint64_t epoch = 0;
   uint64_t lease = 0;
   std::string id;
   std::vector<uint64_t> sequences;
@@ -98,7 +100,7 @@ class DispatcherTest : public ::testing::Test {
     Commit();
   }
   void SeekTo(const LogStart& start) {
-    RELAY_CHECK(dispatcher().Seek(start, ++epoch_).ok());
+    dispatcher().Seek(start, ++epoch_);
     Commit();
   }
 
@@ -136,7 +138,9 @@ class DispatcherTest : public ::testing::Test {
     for (Handout& handout : *handouts) {
       Delivered& delivered = all.emplace_back();
       delivered.worker = handout.worker;
+      delivered.epoch = handout.epoch;
       delivered.lease = handout.lease;
+      if (sends_) dispatcher().MarkSent(handout);
       delivered.id = handout.delivery.delivery_id();
       delivered.delivery = handout.delivery;
       delivered.gap = handout.gap;
@@ -162,6 +166,7 @@ class DispatcherTest : public ::testing::Test {
   // The handout was not sent.
   void TakeBack(const Delivered& delivered) {
     dispatcher().TakeBack({.worker = delivered.worker,
+                           .epoch = delivered.epoch,
                            .lease = delivered.lease,
                            .batch = Batch(v1::EVENT_VIEW_FULL, {}),
                            .delivery = delivered.delivery,
@@ -178,7 +183,11 @@ class DispatcherTest : public ::testing::Test {
     settlement.set_action(action);
     settlement.mutable_sequences()->Add(sequences.begin(), sequences.end());
     if (delay.has_value()) *settlement.mutable_delay() = ToProto(*delay);
-    const v1::SettlementStatus status = dispatcher().Settle(settlement);
+    return SettleAs(settlement);
+  }
+  v1::SettlementStatus SettleAs(const v1::Settlement& settlement) {
+    const v1::SettlementStatus status = dispatcher().Settle(
+        settlement, DecodeLeaseId(settlement.delivery_id()));
     Commit();
     return status;
   }
@@ -196,6 +205,8 @@ class DispatcherTest : public ::testing::Test {
     return store_.entry_count(StateTable::kSubscriptions);
   }
 
+  // What is handed out is sent.
+  bool sends_ = true;
   MemoryEventLog log_;
   MemoryStateStore store_;
   FakeClock clock_{absl::FromUnixSeconds(1'700'000'000)};

@@ -155,7 +155,9 @@ bool DispatcherModel::PutAside(uint64_t sequence) {
 }
 
 void DispatcherModel::Expire(uint64_t sequence, int64_t now, bool ask) {
-  if (unsettled_.at(sequence).attempts < settings_.attempts_max) {
+  Unsettled& event = unsettled_.at(sequence);
+  if (!event.sent) --event.attempts;
+  if (event.attempts < settings_.attempts_max) {
     Wait(sequence, now);
   } else if ((ask && !asked_.has_letter(sequence)) || !PutAside(sequence)) {
     Wait(sequence, now + settings_.max_backoff_micros);
@@ -168,13 +170,13 @@ void DispatcherModel::ExpireLeases(int64_t now) {
   for (const auto& [sequence, event] : unsettled_) {
     if (!event.leased || event.deadline > now) continue;
     expired.push_back(sequence);
-    if (event.attempts >= settings_.attempts_max) ++spent;
+    if (event.sent && event.attempts >= settings_.attempts_max) ++spent;
   }
   const bool ask = letters_.size() + spent > limits_.dead_letters_max;
   const bool any_refused =
       ask && std::ranges::any_of(expired, [this](uint64_t sequence) {
         const Unsettled& event = unsettled_.at(sequence);
-        return event.attempts >= settings_.attempts_max &&
+        return event.sent && event.attempts >= settings_.attempts_max &&
                (event.copied || Retained(sequence)) &&
                !asked_.has_letter(sequence);
       });
@@ -306,6 +308,7 @@ void DispatcherModel::LeaseOne(uint64_t sequence, const Handout& handout,
          absl::StrCat(name, " has attempt ", attempts, ", not ",
                       event.attempts + 1));
   ++event.attempts;
+  event.sent = false;
   event.leased = true;
   event.lease = handout.lease;
   event.worker = handout.worker.value;
@@ -405,7 +408,7 @@ void DispatcherModel::DropUnwanted(bool certain) {
 v1::SettlementStatus DispatcherModel::Settle(const v1::Settlement& settlement,
                                              int64_t now) {
   const std::optional<LeaseId> id = DecodeLeaseId(settlement.delivery_id());
-  if (!id.has_value() || id->epoch != epoch_) {
+  if (!id.has_value() || id->epoch != epoch_ || id->number > last_lease_) {
     return v1::SETTLEMENT_STATUS_LEASE_LOST;
   }
   std::vector<uint64_t> sequences(settlement.sequences().begin(),
@@ -416,13 +419,36 @@ v1::SettlementStatus DispatcherModel::Settle(const v1::Settlement& settlement,
     }
   }
   v1::SettlementStatus worst = v1::SETTLEMENT_STATUS_OK;
+  std::vector<uint64_t> settled;
   for (const uint64_t sequence : sequences) {
-    worst = std::max(worst, SettleOne(*id, sequence, settlement, now));
+    const auto one = SettleOne(*id, sequence, settlement, now);
+    if (one.has_value()) {
+      worst = std::max(worst, *one);
+    } else {
+      settled.push_back(sequence);
+    }
+  }
+  if (settlement.sequences().empty() && settled.size() < sequences.size()) {
+    return worst;
+  }
+  for (const uint64_t sequence : settled) {
+    worst = std::max(worst, SettledBefore(*id, sequence, settlement.action()));
   }
   return worst;
 }
 
-v1::SettlementStatus DispatcherModel::SettleOne(
+v1::SettlementStatus DispatcherModel::SettledBefore(
+    const LeaseId& id, uint64_t sequence, v1::AckAction action) const {
+  const bool said_before =
+      action == v1::ACK_ACTION_DONE || action == v1::ACK_ACTION_DEAD_LETTER ||
+      (action == v1::ACK_ACTION_RETRY && letters_.contains(sequence) &&
+       !old_letters_.contains(sequence) &&
+       put_aside_by_.at(sequence) == id.number);
+  return said_before ? v1::SETTLEMENT_STATUS_OK
+                     : v1::SETTLEMENT_STATUS_LEASE_LOST;
+}
+
+std::optional<v1::SettlementStatus> DispatcherModel::SettleOne(
     const LeaseId& id, uint64_t sequence, const v1::Settlement& settlement,
     int64_t now) {
   if (std::ranges::find(id.events, Sequence{sequence}) == id.events.end()) {
@@ -442,9 +468,7 @@ v1::SettlementStatus DispatcherModel::SettleOne(
       letters_.erase(sequence);
       return v1::SETTLEMENT_STATUS_LATE;
     }
-    return action == v1::ACK_ACTION_DONE || action == v1::ACK_ACTION_DEAD_LETTER
-               ? v1::SETTLEMENT_STATUS_OK
-               : v1::SETTLEMENT_STATUS_LEASE_LOST;
+    return std::nullopt;
   }
   const Unsettled& event = found->second;
   if (event.leased && event.lease == id.number) {
@@ -501,6 +525,14 @@ v1::SettlementStatus DispatcherModel::Apply(uint64_t sequence,
       return settlement.action() == v1::ACK_ACTION_RETRY
                  ? v1::SETTLEMENT_STATUS_OK
                  : v1::SETTLEMENT_STATUS_LEASE_LOST;
+  }
+}
+
+void DispatcherModel::MarkSent(uint64_t epoch, uint64_t lease) {
+  for (auto& [sequence, event] : unsettled_) {
+    if (epoch == epoch_ && event.leased && event.lease == lease) {
+      event.sent = true;
+    }
   }
 }
 
@@ -588,6 +620,7 @@ void DispatcherModel::Load() {
   });
   for (auto& [sequence, event] : unsettled_) {
     event.worker = 0;
+    event.sent = true;
     event.again = true;
     event.apart = false;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ class DispatcherModel {
     uint32_t attempts = 0;
     uint64_t returned_by = 0;
     bool copied = false;
+    bool sent = false;  // the lease that it is in
     // It is not its first delivery, so an earlier lease may name it.
     bool again = false;
     // When the order came into force it was retained no longer: it holds up
@@ -93,6 +95,7 @@ class DispatcherModel {
   v1::SettlementStatus Settle(const v1::Settlement& settlement, int64_t now);
   // Leases run out. Settle() is to follow.
   void ExpireLeases(int64_t now);
+  void MarkSent(uint64_t epoch, uint64_t lease);
   void TakeBack(const Handout& handout, int64_t now);
   void Seek(uint64_t position, int64_t begin_micros, uint64_t epoch);
   uint64_t Replay(const std::set<uint64_t>& letters, int64_t now);
@@ -132,8 +135,12 @@ class DispatcherModel {
   v1::SettlementStatus Apply(uint64_t sequence,
                              const v1::Settlement& settlement, int64_t now);
   bool IsToCome(uint64_t sequence);
-  v1::SettlementStatus SettleOne(const LeaseId& id, uint64_t sequence,
-                                 const v1::Settlement& settlement, int64_t now);
+  // Nothing: it is settled.
+  std::optional<v1::SettlementStatus> SettleOne(
+      const LeaseId& id, uint64_t sequence, const v1::Settlement& settlement,
+      int64_t now);
+  v1::SettlementStatus SettledBefore(const LeaseId& id, uint64_t sequence,
+                                     v1::AckAction action) const;
   void Lose(uint64_t count);
   void ApplyRetention();
   void Lease(const Handout& handout, int64_t now);

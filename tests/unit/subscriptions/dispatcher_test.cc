@@ -316,6 +316,55 @@ TEST_F(DispatcherTest, AHandoutThatWasNotSentIsNoAttempt) {
   EXPECT_THAT(again.attempts, ElementsAre(1));
 }
 
+TEST_F(DispatcherTest, ALeaseThatRanOutUnsentIsNoAttempt) {
+  proto_.set_max_attempts(1);
+  sends_ = false;
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  Take(worker);
+  clock_.Advance(kAckDeadline);
+  EXPECT_THAT(Take(worker).attempts, ElementsAre(1));
+  // Nor is one that its worker's return takes over.
+  const WorkerKey again = Join("w");
+  EXPECT_THAT(Take(again).attempts, ElementsAre(1));
+  EXPECT_EQ(dispatcher().Counters().dead_letters, 0);
+}
+
+TEST_F(DispatcherTest, AHandoutWhoseLeaseIsOverIsNotToBeSent) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  dispatcher().SetReady(worker);
+  const auto handouts = dispatcher().Dispatch();
+  ASSERT_TRUE(handouts.ok());
+  ASSERT_EQ(handouts->size(), 1);
+  EXPECT_TRUE(dispatcher().MarkSent(handouts->front()));
+  clock_.Advance(kAckDeadline);
+  Dispatch();
+  EXPECT_FALSE(dispatcher().MarkSent(handouts->front()));
+}
+
+TEST_F(DispatcherTest, AHandoutFromBeforeASeekIsNotToBeSent) {
+  Append({"a"});
+  const WorkerKey worker = Join("w");
+  dispatcher().SetReady(worker);
+  const auto handouts = dispatcher().Dispatch();
+  ASSERT_TRUE(handouts.ok());
+  ASSERT_EQ(handouts->size(), 1);
+  SeekTo({});
+  EXPECT_FALSE(dispatcher().MarkSent(handouts->front()));
+}
+
+TEST_F(DispatcherTest, CountersAreTrueWithoutADispatch) {
+  Append({"a", "b"});
+  const absl::Time received = clock_.Now();
+  dispatcher().Refresh();
+  EXPECT_EQ(dispatcher().Counters().oldest_unsettled_time, received);
+  log_.SetEarliest(Sequence{2});
+  dispatcher().Refresh();
+  EXPECT_EQ(dispatcher().Counters().lost_events, 1);
+  EXPECT_EQ(dispatcher().Counters().backlog, 1);
+}
+
 TEST_F(DispatcherTest, AGapThatWasNotSentIsToldWithTheNextHandout) {
   Append({"a", "b", "c"});
   const WorkerKey worker = Join("w");

@@ -66,7 +66,7 @@ TEST_F(LettersTest, ADeadLetterSaysWhatAndWhyAndWho) {
   settlement.set_delivery_id(Take(Join("w")).id);
   settlement.set_action(v1::ACK_ACTION_DEAD_LETTER);
   settlement.set_reason("cannot be parsed");
-  dispatcher().Settle(settlement);
+  SettleAs(settlement);
   const auto stored = dispatcher().dead_letters().Get(Sequence{1});
   ASSERT_TRUE(stored.ok());
   EXPECT_EQ(stored->letter().attempts(), 1);

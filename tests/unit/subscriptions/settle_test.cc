@@ -128,9 +128,8 @@ TEST_F(SettleTest, OneBadEntryDoesNotFailTheOthers) {
   settlements[0].set_action(v1::ACK_ACTION_DONE);
   settlements[1].set_delivery_id(delivered.id);
   settlements[1].set_action(v1::ACK_ACTION_DONE);
-  EXPECT_EQ(dispatcher().Settle(settlements[0]),
-            v1::SETTLEMENT_STATUS_LEASE_LOST);
-  EXPECT_EQ(dispatcher().Settle(settlements[1]), v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(SettleAs(settlements[0]), v1::SETTLEMENT_STATUS_LEASE_LOST);
+  EXPECT_EQ(SettleAs(settlements[1]), v1::SETTLEMENT_STATUS_OK);
 }
 
 TEST_F(SettleTest, WithoutSequencesTheRestIsMeant) {
@@ -221,6 +220,43 @@ TEST_F(SettleTest, TheWorkerOfAnotherConnectionMaySettle) {
   const Delivered delivered = Take(gone);
   dispatcher().Leave(gone);
   EXPECT_EQ(Done(delivered), v1::SETTLEMENT_STATUS_OK);
+}
+
+TEST_F(SettleTest, WhatIsSaidOfAllLeavesOutWhatIsSettled) {
+  Append({"a", "b", "c"});
+  const Delivered delivered = Take(Join("w"));
+  Done(delivered, {1});
+  clock_.Advance(absl::Seconds(20));
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_EXTEND), v1::SETTLEMENT_STATUS_OK);
+  clock_.Advance(absl::Seconds(20));
+  Done(delivered, {2});
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_RETRY), v1::SETTLEMENT_STATUS_OK);
+  Done(Take(Join("v")));
+  clock_.Advance(kMaxBackoff);
+  Done(Dispatch().at(0));
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_EXTEND),
+            v1::SETTLEMENT_STATUS_LEASE_LOST);
+}
+
+TEST_F(SettleTest, TheRetryOfALastAttemptMayBeSaidTwice) {
+  proto_.set_max_attempts(1);
+  Append({"a"});
+  const Delivered delivered = Take(Join("w"));
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_RETRY), v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(Settle(delivered, v1::ACK_ACTION_RETRY), v1::SETTLEMENT_STATUS_OK);
+  EXPECT_EQ(dispatcher().Counters().dead_letters, 1);
+}
+
+TEST_F(SettleTest, ALeaseThatWasNeverGivenIsLost) {
+  Append({"a"});
+  const Delivered delivered = Take(Join("w"));
+  const std::string forged = EncodeLeaseId({.epoch = delivered.epoch,
+                                            .number = delivered.lease + 1,
+                                            .events = {Sequence{1}}});
+  v1::Settlement settlement;
+  settlement.set_delivery_id(forged);
+  settlement.set_action(v1::ACK_ACTION_DONE);
+  EXPECT_EQ(SettleAs(settlement), v1::SETTLEMENT_STATUS_LEASE_LOST);
 }
 
 }  // namespace
