@@ -114,7 +114,7 @@ class StreamKeeper {
   Backoff backoff_;
   absl::BitGen random_;
 
-  bool answered_ = false;           // by any response so far
+  bool answered_ = false;  // by any response so far
   bool cut_off_ = false;
   v1::SubscribeResponse response_;  // the one handed out
 
