@@ -50,14 +50,14 @@ std::string TakeOver(v1::EnvelopeEventService::StubInterface& stub,
   return response.delivery().delivery_id();
 }
 
-void Release(v1::EnvelopeEventService::StubInterface& stub,
-             const std::string& subscription, const std::string& delivery_id,
-             gpr_timespec deadline) {
+void Settle(v1::EnvelopeEventService::StubInterface& stub,
+            const std::string& subscription, const std::string& delivery_id,
+            v1::AckAction action, gpr_timespec deadline) {
   v1::AcknowledgeRequest request;
   request.set_subscription(subscription);
   v1::Settlement& settlement = *request.add_settlements();
   settlement.set_delivery_id(delivery_id);
-  settlement.set_action(v1::ACK_ACTION_RELEASE);
+  settlement.set_action(action);
   grpc::ClientContext context;
   context.set_deadline(deadline);
   v1::AcknowledgeResponse response;
@@ -70,9 +70,13 @@ void HandBack(v1::EnvelopeEventService::StubInterface& stub,
               const v1::SubscribeRequest& request, absl::Duration timeout) {
   const gpr_timespec deadline = After(std::min(timeout, kHandBackTimeout));
   const std::string delivery_id = TakeOver(stub, TakeoverOf(request), deadline);
-  // The stream has ended by now, so it does not get the event again.
   if (delivery_id.empty()) return;
-  Release(stub, request.subscription(), delivery_id, deadline);
+  // The relay must know that the stream is gone, or it sends the event there
+  // again. The answer to a call that changes nothing gives it the time.
+  for (const v1::AckAction action :
+       {v1::ACK_ACTION_EXTEND, v1::ACK_ACTION_RELEASE}) {
+    Settle(stub, request.subscription(), delivery_id, action, deadline);
+  }
 }
 
 }  // namespace enveloperelay::client

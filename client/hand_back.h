@@ -15,7 +15,8 @@ namespace enveloperelay::client {
 //
 // The worker must hold nothing any more: it would be delivered again, too.
 // Blocks for at most `timeout`, and not for long in any case. Best effort: what
-// is not given back is left to its lease.
+// is not given back is left to its lease. That can be the one event, if a relay
+// under load notices the end of the last stream too late.
 void HandBack(v1::EnvelopeEventService::StubInterface& stub,
               const v1::SubscribeRequest& request, absl::Duration timeout);
 

@@ -102,7 +102,7 @@ TEST(HandBackTest, TakesOverOnceMoreAndReleasesWhatComes) {
   const absl::Status status = RunUntilFirstEvent(OptionsFor(service));
 
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_THAT(Told(service), ElementsAre("d1 DONE", "d2 RELEASE"));
+  EXPECT_THAT(Told(service), ElementsAre("d1 DONE", "d2 EXTEND", "d2 RELEASE"));
   ASSERT_THAT(service.requests(), SizeIs(2));
   const v1::SubscribeRequest last = service.requests()[1];
   EXPECT_EQ(last.subscription(), "billing");

@@ -196,7 +196,7 @@ TEST_F(WorkerOnRelayTest, SettleAsTheirHandlersSay) {
 }
 
 TEST_F(WorkerOnRelayTest, GiveBackWhatIsOnItsWayWhenTheyStop) {
-  constexpr int kEvents = 3000;
+  constexpr int kEvents = 1500;
   constexpr int kWorkers = 8;
   Post(/*envelopes=*/kEvents, /*count=*/1);
   Seen seen;
@@ -213,9 +213,12 @@ TEST_F(WorkerOnRelayTest, GiveBackWhatIsOnItsWayWhenTheyStop) {
       return Handled::Done();
     });
     EXPECT_TRUE(ended.ok()) << ended;
-    // The leases are for 30 s.
-    EXPECT_TRUE(Eventually([&] { return Billing().outstanding() == 0; },
-                           absl::Seconds(5)));
+    // The leases are for 30 s. One event of each last stream may be left to
+    // it.
+    EXPECT_TRUE(Eventually(
+        [&] { return Billing().outstanding() <= static_cast<uint64_t>(i) + 1; },
+        absl::Seconds(5)))
+        << Billing().ShortDebugString();
   }
   EXPECT_LT(seen.count(), kEvents);
 
@@ -227,7 +230,9 @@ TEST_F(WorkerOnRelayTest, GiveBackWhatIsOnItsWayWhenTheyStop) {
       return Handled::Done();
     });
   });
-  EXPECT_TRUE(Eventually([&] { return IsSettled(); }, absl::Seconds(15)));
+  EXPECT_TRUE(Eventually([&] { return seen.count() + kWorkers >= kEvents; },
+                         absl::Seconds(15)));
+  EXPECT_TRUE(Eventually([&] { return IsSettled(); }));
   last.Stop();
   thread.join();
 
