@@ -18,9 +18,8 @@
 namespace enveloperelay::client {
 namespace {
 
-// The contract's bounds of ack_deadline.
-constexpr absl::Duration kLeaseMin = absl::Seconds(1);
-constexpr absl::Duration kLeaseMax = absl::Seconds(600);
+// The contract's lower bound of ack_deadline.
+constexpr absl::Duration kLengthMin = absl::Seconds(1);
 constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 7);
 // What a settlement takes in a request beside its own bytes: tag and length.
 constexpr size_t kFramingBytes = 5;
@@ -58,13 +57,13 @@ uint64_t Leases::Add(const v1::SubscribeResponse& response, SteadyTime now) {
   // None, if the response was held up for so long.
   const absl::Duration left = FromProto(response.delivery().ack_deadline()) -
                               FromProto(response.server_time());
-  const absl::Duration length = std::clamp(left, kLeaseMin, kLeaseMax);
+  length_ = absl::ToChronoNanoseconds(std::clamp(left, kLengthMin, kLengthMax));
   const uint64_t number = next_delivery_++;
   Delivery delivery{
       .id = response.delivery().delivery_id(),
-      .length = absl::ToChronoNanoseconds(length),
+      .length = length_,
       .deadline = now + absl::ToChronoNanoseconds(
-                            std::clamp(left, absl::ZeroDuration(), kLeaseMax)),
+                            std::clamp(left, absl::ZeroDuration(), kLengthMax)),
       .events_count = static_cast<size_t>(response.events_size())};
   for (const v1::EnvelopeEvent& event : response.events()) {
     delivery.open.insert(event.sequence());

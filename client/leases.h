@@ -52,6 +52,8 @@ class Leases {
   // A DONE is still told so long after its lease has ended: it counts as long
   // as nobody else has got the event.
   static constexpr absl::Duration kDoneLateMax = absl::Minutes(10);
+  // The contract's upper bound of ack_deadline.
+  static constexpr absl::Duration kLengthMax = absl::Seconds(600);
 
   explicit Leases(std::string subscription);
 
@@ -99,6 +101,10 @@ class Leases {
   // The call was refused for good: its settlements are forgotten.
   void Forget(const Batch& batch);
 
+  // How long the newest lease was when it was new; as long as there was none,
+  // the longest possible.
+  std::chrono::nanoseconds length() const { return length_; }
+
   // Nothing is open, to be told or on its way.
   bool empty() const { return deliveries_.empty(); }
 
@@ -135,6 +141,7 @@ class Leases {
 
   const std::string subscription_;
   uint64_t next_delivery_ = 1;
+  std::chrono::nanoseconds length_ = absl::ToChronoNanoseconds(kLengthMax);
   Deliveries deliveries_;
   // Deliveries with results to be told.
   std::set<uint64_t> unsettled_;

@@ -34,6 +34,11 @@ namespace {
 // What the contract says of a stream that states no interval.
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(20);
 
+bool IsOwnCancel(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::CANCELLED &&
+         !GetErrorInfo(FromGrpcStatus(status)).has_value();
+}
+
 }  // namespace
 
 gpr_timespec After(absl::Duration delay) {
@@ -204,6 +209,8 @@ absl::Status StreamKeeper::Finish() {
   stream->reader->Finish(&status, stream.get());
   while (Await(gpr_inf_future(GPR_CLOCK_MONOTONIC)) == Event::kStop) {
   }
+  cut_off_ = stopping_ && stream->responses > 0 && !stream->end.has_value() &&
+             !stream->timed_out && IsOwnCancel(status);
   if (!stream->timed_out) return FromGrpcStatus(status);
   return absl::DeadlineExceededError(absl::StrFormat(
       "no %s from %s within %s",

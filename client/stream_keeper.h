@@ -92,6 +92,10 @@ class StreamKeeper {
   void Stop();
   bool stopping() const { return stopping_; }
 
+  // After Next() returned null: a stream was open until Stop() cancelled it. It
+  // had been answered, and the relay had not ended it.
+  bool cut_off() const { return cut_off_; }
+
  private:
   enum class Event : uint8_t { kDone, kFailed, kTimeout, kStop };
   struct Stream;
@@ -110,7 +114,8 @@ class StreamKeeper {
   Backoff backoff_;
   absl::BitGen random_;
 
-  bool answered_ = false;           // by any response so far
+  bool answered_ = false;  // by any response so far
+  bool cut_off_ = false;
   v1::SubscribeResponse response_;  // the one handed out
 
   std::atomic<bool> stopping_ = false;

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/hand_back.h"
 #include "client/leases.h"
 #include "client/mutex.h"
 #include "client/proto_time.h"
@@ -97,6 +98,7 @@ class Worker::Impl {
       : options_(std::move(options)),
         checked_(CheckOptions(options_)),
         connection_(ConnectionOptions::Of(options_)),
+        request_(RequestOf(options_)),
         workload_(options_.subscription),
         keeper_(connection_,
                 [this](const absl::Status& status, absl::Duration delay) {
@@ -123,7 +125,10 @@ class Worker::Impl {
   void Take(v1::SubscribeResponse& response) ABSL_LOCKS_EXCLUDED(mutex_);
   void LoseStream(const absl::Status& status, absl::Duration delay)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status End(const absl::Status& status, SteadyTime deadline)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void HandBack(SteadyTime end_time, SteadyTime deadline)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   void HandleEvents() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<Workload::Task> NextTask() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -149,6 +154,7 @@ class Worker::Impl {
   const WorkerOptions options_;
   const absl::Status checked_;  // the options
   const ConnectionOptions connection_;
+  const v1::SubscribeRequest request_;
   AttemptHandler handler_;  // set before there are threads
 
   Mutex callback_mutex_;  // one callback at a time; never under mutex_
@@ -165,7 +171,8 @@ class Worker::Impl {
   // The call on its way, to be cancelled.
   grpc::ClientContext* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
 
-  // Of the settling thread. Null: to be made, with a new connection.
+  // Of the settling thread, and of Run() after it. Null: to be made, with a new
+  // connection.
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
 
   StreamKeeper keeper_;
@@ -184,8 +191,13 @@ absl::Status Worker::Impl::Run(AttemptHandler handler) {
   for (int i = 0; i < options_.concurrency; ++i) {
     handler_threads_.emplace_back([this] { HandleEvents(); });
   }
-  absl::Status status = End(ReadStream());
+  const absl::Status read = ReadStream();
+  const SteadyTime end_time = Now();
+  const SteadyTime deadline =
+      end_time + absl::ToChronoNanoseconds(options_.stop_timeout);
+  absl::Status status = End(read, deadline);
   settling_thread.join();
+  if (status.ok()) HandBack(end_time, deadline);
   return status;
 }
 
@@ -199,10 +211,9 @@ void Worker::Impl::Stop() {
 }
 
 absl::Status Worker::Impl::ReadStream() {
-  const v1::SubscribeRequest request = RequestOf(options_);
   while (true) {
     const absl::StatusOr<v1::SubscribeResponse*> response =
-        keeper_.Next(request);
+        keeper_.Next(request_);
     if (!response.ok()) return response.status();
     if (*response == nullptr) return absl::OkStatus();
     Take(**response);
@@ -233,16 +244,15 @@ void Worker::Impl::LoseStream(const absl::Status& status,
 }
 
 // Lets the handlers that run finish and all results be told, as far as there is
-// time. `status`: with what the stream ended.
-absl::Status Worker::Impl::End(const absl::Status& status) {
+// time until `deadline`. `status`: with what the stream ended.
+absl::Status Worker::Impl::End(const absl::Status& status,
+                               SteadyTime deadline) {
   Stop();
   size_t running_count = 0;
   bool empty = false;
   absl::Status refusal;
   {
     const MutexLock lock(mutex_);
-    const SteadyTime deadline =
-        Now() + absl::ToChronoNanoseconds(options_.stop_timeout);
     // A relay that refuses the stream does not want anything back.
     if (status.ok()) {
       workload_.ReleaseWaiting();
@@ -267,6 +277,22 @@ absl::Status Worker::Impl::End(const absl::Status& status) {
       "the stop_timeout of %s is over: %u handlers still run, and what is not "
       "settled is left to its lease",
       absl::FormatDuration(options_.stop_timeout), running_count));
+}
+
+// Gives back what was on its way on the stream, which Stop() had cancelled at
+// `end_time`. All that the worker knew of is settled.
+void Worker::Impl::HandBack(SteadyTime end_time, SteadyTime deadline) {
+  // A stream that the relay has ended may have a successor in another process.
+  if (!keeper_.cut_off()) return;
+  {
+    // Those leases may have ended by themselves while handlers ran.
+    const MutexLock lock(mutex_);
+    if (Now() >= end_time + workload_.lease_length()) return;
+  }
+  if (stub_ == nullptr) {
+    stub_ = v1::EnvelopeEventService::NewStub(OpenChannel(connection_));
+  }
+  client::HandBack(*stub_, request_, absl::FromChrono(deadline - Now()));
 }
 
 void Worker::Impl::HandleEvents() {

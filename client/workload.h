@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_CLIENT_WORKLOAD_H_
 #define ENVELOPE_RELAY_CLIENT_WORKLOAD_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -59,6 +60,7 @@ class Workload {
   const WorkerCounts& counts() const { return counts_; }
 
   // As in Leases; what came late is counted, too.
+  std::chrono::nanoseconds lease_length() const { return leases_.length(); }
   SteadyTime NextDue() const { return leases_.NextDue(); }
   Leases::Batch TakeBatch(SteadyTime now) { return leases_.TakeBatch(now); }
   std::vector<LateSettlement> Answer(const Leases::Batch& batch,

@@ -131,6 +131,8 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
     void Send(const v1::SubscribeResponse& response) {
       writer_.Write(response);
     }
+    // The client wants no more of it.
+    bool IsCancelled() const { return context_.IsCancelled(); }
     // Says nothing more for as long as the service lives.
     grpc::Status Silence() { return service_.AwaitEnd(); }
     // Waits for so many settlements in all, that were answered.
@@ -138,11 +140,16 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
 
    private:
     friend class ScriptedEventService;
-    Call(ScriptedEventService& service, const v1::SubscribeRequest& request,
+    Call(ScriptedEventService& service, const grpc::ServerContext& context,
+         const v1::SubscribeRequest& request,
          grpc::ServerWriter<v1::SubscribeResponse>& writer)
-        : service_(service), request_(request), writer_(writer) {}
+        : service_(service),
+          context_(context),
+          request_(request),
+          writer_(writer) {}
 
     ScriptedEventService& service_;
+    const grpc::ServerContext& context_;
     const v1::SubscribeRequest& request_;
     grpc::ServerWriter<v1::SubscribeResponse>& writer_;
   };
@@ -216,7 +223,7 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
 
  private:
   grpc::Status Subscribe(
-      grpc::ServerContext* /*context*/, const v1::SubscribeRequest* request,
+      grpc::ServerContext* context, const v1::SubscribeRequest* request,
       grpc::ServerWriter<v1::SubscribeResponse>* writer) override {
     size_t number = 0;
     {
@@ -225,7 +232,7 @@ class ScriptedEventService final : v1::EnvelopeEventService::Service {
       requests_.push_back(*request);
     }
     if (number >= script_.size()) return AwaitEnd();
-    Call call(*this, *request, *writer);
+    Call call(*this, *context, *request, *writer);
     grpc::Status status = script_[number](call);
     const MutexLock lock(mutex_);
     acts_over_count_ += 1;

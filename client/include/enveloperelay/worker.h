@@ -90,9 +90,9 @@ struct WorkerOptions {
   // The relay sends at least one response per such interval. Zero: its default.
   absl::Duration heartbeat_interval = absl::ZeroDuration();
 
-  // How long the worker may take to end: to wait for handlers that run and to
-  // tell the relay all results. What is not done by then is left to its lease
-  // and delivered again.
+  // How long the worker may take to end: to wait for handlers that run, to tell
+  // the relay all results and to give back the rest. What is not done by then
+  // is left to its lease and delivered again.
   absl::Duration stop_timeout = absl::Seconds(20);
 
   // As in SubscriberOptions; for the stream, and for the calls that settle.
@@ -188,6 +188,9 @@ class Worker {
   // Calls `handler` with each event until the worker ends, and ends it so: no
   // further event is started; those that wait are given back, which does not
   // count as an attempt; handlers that run are waited for; all is settled.
+  // After Stop() what was still on its way to this worker is given back last,
+  // by a short stream of the same `worker_id`, so that others get it at once.
+  // That takes up to a few seconds and counts as an attempt.
   //
   // Returns OK after Stop().
   // Errors:

@@ -345,12 +345,17 @@ std::vector<v1::EnvelopeEvent> Events(uint64_t count) {
 std::vector<ScriptedEventService::Act> Deliver(
     const std::vector<v1::EnvelopeEvent>& events) {
   return {[events](ScriptedEventService::Call& call) {
-    v1::SubscribeResponse response = Delivery("d", {});
-    response.mutable_events()->Add(events.begin(), events.end());
-    call.Send(Confirmation(0));
-    call.Send(response);
-    return call.Silence();
-  }};
+            v1::SubscribeResponse response = Delivery("d", {});
+            response.mutable_events()->Add(events.begin(), events.end());
+            call.Send(Confirmation(0));
+            call.Send(response);
+            return call.Silence();
+          },
+          // A worker that was stopped opens another stream at its end.
+          [](ScriptedEventService::Call& call) {
+            call.Send(Confirmation(0));
+            return call.Silence();
+          }};
 }
 
 // "DONE", "RETRY after 7s: HTTP 429", "DEAD_LETTER: exit code 3".
@@ -418,7 +423,7 @@ TEST(EnvelopectlConsumeTest, AsksForWhatItsOptionsSay) {
   RunCtl(relay.address(), {"consume", "billing", "--limit", "1", "--worker-id",
                            "w", "--max-outstanding", "7", "--view", "basic"});
 
-  ASSERT_THAT(relay.requests(), SizeIs(1));
+  ASSERT_THAT(relay.requests(), SizeIs(2));
   const v1::SubscribeRequest request = relay.requests()[0];
   EXPECT_EQ(request.subscription(), "billing");
   EXPECT_EQ(request.worker_id(), "w");

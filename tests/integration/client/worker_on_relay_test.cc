@@ -1,5 +1,6 @@
 // Workers on the real relay, which is killed while they work.
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -192,6 +193,49 @@ TEST_F(WorkerOnRelayTest, SettleAsTheirHandlersSay) {
   ASSERT_EQ(response.dead_letters_size(), 1);
   EXPECT_EQ(response.dead_letters(0).event().sequence(), 2);
   EXPECT_EQ(response.dead_letters(0).reason(), "no such customer");
+}
+
+TEST_F(WorkerOnRelayTest, GiveBackWhatIsOnItsWayWhenTheyStop) {
+  constexpr int kEvents = 1500;
+  constexpr int kWorkers = 8;
+  Post(/*envelopes=*/kEvents, /*count=*/1);
+  Seen seen;
+  for (int i = 0; i < kWorkers; ++i) {
+    // More is on its way than a worker takes at a time.
+    WorkerOptions options = Options();
+    options.max_outstanding_events = 200;
+    options.max_batch_events = 50;
+    Worker worker(std::move(options));
+    std::atomic<int> handled = 0;
+    const absl::Status ended = worker.Run([&](const v1::EnvelopeEvent& event) {
+      seen.Add(event);
+      if (++handled == 60) worker.Stop();
+      return Handled::Done();
+    });
+    EXPECT_TRUE(ended.ok()) << ended;
+    // The leases are for 30 s.
+    EXPECT_TRUE(Eventually([&] { return Billing().outstanding() == 0; },
+                           absl::Seconds(10)))
+        << Billing().ShortDebugString();
+  }
+  EXPECT_LT(seen.count(), kEvents);
+
+  Worker last(Options());
+  absl::Status ended;
+  std::thread thread([&] {
+    ended = last.Run([&](const v1::EnvelopeEvent& event) {
+      seen.Add(event);
+      return Handled::Done();
+    });
+  });
+  EXPECT_TRUE(
+      Eventually([&] { return seen.count() == kEvents; }, absl::Seconds(15)));
+  EXPECT_TRUE(Eventually([&] { return IsSettled(); }));
+  last.Stop();
+  thread.join();
+
+  EXPECT_TRUE(ended.ok()) << ended;
+  EXPECT_EQ(seen.count(), kEvents);
 }
 
 }  // namespace

@@ -74,14 +74,22 @@ grpc::Status Unavailable() {
   return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
 }
 
+// A stream for which there is nothing. A worker that was stopped opens one at
+// its end.
+grpc::Status NothingToSend(Call& call) {
+  call.Send(Confirmation(0));
+  return call.Silence();
+}
+
 // A script of one stream that brings `response` and then nothing more.
 std::vector<ScriptedEventService::Act> OneStreamWith(
     v1::SubscribeResponse response) {
   return {[response = std::move(response)](Call& call) {
-    call.Send(Confirmation(0));
-    call.Send(response);
-    return call.Silence();
-  }};
+            call.Send(Confirmation(0));
+            call.Send(response);
+            return call.Silence();
+          },
+          NothingToSend};
 }
 
 // A handler that holds each event until the test lets it go. Thread-safe.
@@ -388,13 +396,14 @@ TEST(WorkerTest, DoesNotStartWhatItLostTheLeaseOf) {
   std::promise<void> lost;
   const ScriptedEventService service(
       {[&](Call& call) {
-        call.Send(Confirmation(0));
-        call.Send(
-            Delivery("d1", {{1, "a"}, {2, "a"}, {3, "b"}}, absl::Seconds(2)));
-        lost.get_future().wait();
-        call.Send(Delivery("d2", {{4, "a"}}));
-        return call.Silence();
-      }},
+         call.Send(Confirmation(0));
+         call.Send(
+             Delivery("d1", {{1, "a"}, {2, "a"}, {3, "b"}}, absl::Seconds(2)));
+         lost.get_future().wait();
+         call.Send(Delivery("d2", {{4, "a"}}));
+         return call.Silence();
+       },
+       NothingToSend},
       {[](const v1::AcknowledgeRequest&, v1::AcknowledgeResponse& response) {
         response.add_statuses(v1::SETTLEMENT_STATUS_LEASE_LOST);
         return grpc::Status::OK;
@@ -461,6 +470,8 @@ TEST(WorkerTest, GivesUpOnHandlersThatOutlastTheStopTimeout) {
   }
 
   EXPECT_THAT(Told(service), IsEmpty());
+  // Another stream would take from the handler what it still has.
+  EXPECT_THAT(service.requests(), SizeIs(1));
 }
 
 TEST(WorkerTest, GivesUpOnSettlingWhenTheStopTimeoutIsOver) {
@@ -493,7 +504,8 @@ TEST(WorkerTest, ConnectsAgainUnderTheSameName) {
                                         call.Send(Confirmation(0));
                                         call.Send(Delivery("d1", {{1, "a"}}));
                                         return call.Silence();
-                                      }});
+                                      },
+                                      NothingToSend});
   Worker worker(OptionsFor(service));
 
   const absl::Status status = worker.Run([&](const v1::EnvelopeEvent&) {
@@ -503,7 +515,7 @@ TEST(WorkerTest, ConnectsAgainUnderTheSameName) {
 
   EXPECT_TRUE(status.ok()) << status;
   const auto requests = service.requests();
-  ASSERT_THAT(requests, SizeIs(2));
+  ASSERT_THAT(requests, SizeIs(3));  // the last to give back the rest
   EXPECT_THAT(requests[0].worker_id(), Not(IsEmpty()));
   EXPECT_EQ(requests[0].worker_id(), requests[1].worker_id());
 }
@@ -536,7 +548,8 @@ TEST(WorkerTest, DropsWhatWasNotStartedWhenTheStreamBreaks) {
          call.Send(Confirmation(0));
          call.Send(Delivery("d2", {{2, "a", 2}, {3, "b", 2}}));
          return call.Silence();
-       }});
+       },
+       NothingToSend});
   Worker worker(OptionsFor(service));
   GatedHandler handler;
   RunningWorker run(worker, handler);
@@ -570,7 +583,8 @@ TEST(WorkerTest, DoesNotHandleTwiceWhatIsDeliveredAgainWhileItRuns) {
                                   call.Send(
                                       Delivery("d2", {{1, "a", 2}, {2, "b"}}));
                                   return call.Silence();
-                                }});
+                                },
+                                NothingToSend});
   WorkerOptions options = OptionsFor(service);
   options.concurrency = 2;
   Worker worker(std::move(options));
@@ -601,10 +615,7 @@ TEST(WorkerTest, GivesBackWhatWaitsWhenAStreamEndsAsPlanned) {
              PlannedEnd(0, v1::END_REASON_MAX_AGE, absl::Milliseconds(20)));
          return grpc::Status::OK;
        },
-       [](Call& call) {
-         call.Send(Confirmation(0));
-         return call.Silence();
-       }});
+       NothingToSend, NothingToSend});
   Worker worker(OptionsFor(service));
   GatedHandler handler;
   RunningWorker run(worker, handler);
@@ -622,11 +633,13 @@ TEST(WorkerTest, GivesBackWhatWaitsWhenAStreamEndsAsPlanned) {
 
 TEST(WorkerTest, ReportsEventsThatLeftRetention) {
   const ScriptedEventService service({[](Call& call) {
-    v1::SubscribeResponse first = Confirmation(0);
-    first.mutable_gap()->set_lost_events(7);
-    call.Send(first);
-    return call.Silence();
-  }});
+                                        v1::SubscribeResponse first =
+                                            Confirmation(0);
+                                        first.mutable_gap()->set_lost_events(7);
+                                        call.Send(first);
+                                        return call.Silence();
+                                      },
+                                      NothingToSend});
   WorkerOptions options = OptionsFor(service);
   Worker* stoppable = nullptr;
   uint64_t lost = 0;
