@@ -198,13 +198,14 @@ Config Apply(const Values& values, std::vector<std::string>& errors) {
 // What options must not be together.
 void CheckTogether(const Config& config, std::vector<std::string>& errors) {
   if (!config.ingress_address.IsLoopback() &&
-      config.ingress_token_file.empty() && !config.insecure_ingress) {
-    errors.push_back(
-        absl::StrCat("--ingress-address: ", config.ingress_address.ToString(),
-                     " is not a loopback address, and without tokens anyone "
-                     "who reaches it could store events; "
-                     "allowed is a loopback address, or --ingress-token-file, "
-                     "or --insecure-ingress if that is meant"));
+      config.ingress_token_file.empty() &&
+      config.ingress_signing_secret_file.empty() && !config.insecure_ingress) {
+    errors.push_back(absl::StrCat(
+        "--ingress-address: ", config.ingress_address.ToString(),
+        " is not a loopback address, and without tokens or signatures anyone "
+        "who reaches it could store events; allowed is a loopback address, or "
+        "--ingress-token-file, or --ingress-signing-secret-file, or "
+        "--insecure-ingress if that is meant"));
   }
   if (!config.grpc_address.IsLoopback() && !config.insecure_grpc) {
     errors.push_back(absl::StrCat(
