@@ -31,6 +31,9 @@ class Network {
   // network contains them.
   bool Contains(const boost::asio::ip::address& address) const;
 
+  // Whether it has every address of its family.
+  bool IsEverything() const { return prefix_bits_ == 0; }
+
   // "192.0.2.0/24"
   std::string ToString() const;
 

@@ -4,6 +4,7 @@
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,9 +63,7 @@ ClientAddress FindClientAddress(const ip::address& peer,
   ClientAddress client = {.address = Unmapped(peer)};
   if (!AnyContains(trusted, client.address)) return client;
   size_t seen = 0;
-  for (auto line = forwarded_for.rbegin(); line != forwarded_for.rend();
-       ++line) {
-    std::string_view list = *line;
+  for (std::string_view list : std::views::reverse(forwarded_for)) {
     while (true) {
       const size_t comma = list.rfind(',');
       const std::optional<ip::address> address = AddressOf(Trim(

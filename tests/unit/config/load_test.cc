@@ -236,6 +236,14 @@ TEST_F(LoadTest, ReadsNetworks) {
                     HasSubstr("no bits set behind the prefix")));
 }
 
+TEST_F(LoadTest, RefusesToTrustEverybodyAsAProxy) {
+  for (const char* const all : {"0.0.0.0/0", "10.0.0.0/8,::/0"}) {
+    EXPECT_THAT(Errors({std::string("--ingress-trusted-proxies=") + all}),
+                HasSubstr("--ingress-trusted-proxies: with "));
+  }
+  EXPECT_EQ(Errors({"--ingress-sources=0.0.0.0/0"}), "");
+}
+
 TEST_F(LoadTest, RefusesAnOpenGrpcPortWithoutTls) {
   EXPECT_THAT(Errors({"--grpc-address=[::]:9090"}),
               AllOf(HasSubstr("--grpc-address"), HasSubstr("--insecure-grpc")));
