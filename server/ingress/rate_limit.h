@@ -31,11 +31,12 @@ inline constexpr absl::Duration kKnownSenderAge = absl::Hours(24);
 // nothing of what a sender behind the same address may post. When it is empty
 // no token from there is looked at, a right one neither: otherwise the limit
 // would not limit guessing. But an address from which a valid token has come is
-// exempt, so that nobody can shut a sender out that shares an address with him.
+// exempt, so that nobody can shut out a sender that shares an address with it.
 //
-// Remembers a bounded number of addresses: those that have not been limited
-// lately go first. When all have been, further addresses share one pair of
-// buckets.
+// Remembers a bounded number of addresses. When there is no room, those go that
+// have full buckets and no valid token of late. If there is none, further ones
+// share buckets (a pair in each shard), but one with a valid token takes the
+// place of another.
 //
 // Thread-safe; what threads share is split by address.
 class RateLimit {

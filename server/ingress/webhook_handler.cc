@@ -109,11 +109,11 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
                                                 std::string_view body) {
   std::optional<HttpResponse> refusal = admission_.CheckBody(head, body);
   if (refusal.has_value()) co_return *std::move(refusal);
+  const Sender sender = admission_.SenderOf(TokenOf(head));
   if (!MayBeJson(head.content_type)) {
     co_return Refuse(Reason::kUnsupportedMediaType,
                      "the body must be application/json");
   }
-  const Sender sender = admission_.SenderOf(TokenOf(head));
   absl::StatusOr<v1::EnvelopeEvent> event =
       ParseWebhook({.body = body,
                     .receive_time = clock_.Now(),
