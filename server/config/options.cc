@@ -102,8 +102,9 @@ Option Networks(std::vector<Network> Config::* field, Head head) {
       "between them, or nothing",
       TomlType::kString, [field](std::string_view text, Config& config) {
         absl::StatusOr<std::vector<Network>> networks = ParseNetworks(text);
-        if (networks.ok()) config.*field = *std::move(networks);
-        return networks.ok();
+        if (!networks.ok()) return false;
+        config.*field = *std::move(networks);
+        return true;
       });
 }
 
