@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -31,6 +32,7 @@
 #include "server/base/logging.h"
 #include "server/config/config.h"
 #include "server/config/load.h"
+#include "server/ingress/signature.h"
 #include "server/ingress/tokens.h"
 #include "server/ports_file.h"
 #include "server/server.h"
@@ -179,7 +181,7 @@ void RaiseLimitOfOpenFiles() {
   }
 }
 
-int Run(const Invocation& invocation, TokenSet tokens) {
+int Run(const Invocation& invocation) {
   const Config& config = invocation.config;
   SetUpLogging(config.log_level, config.log_format);
   spdlog::info("{} starting, data in {}", VersionText(), config.data_dir);
@@ -193,12 +195,10 @@ int Run(const Invocation& invocation, TokenSet tokens) {
   RaiseLimitOfOpenFiles();
   const StopSignals signals;
   const FailureNotice failure;
-  const absl::StatusOr<std::unique_ptr<Server>> server =
-      Start({.config = config,
-             .tokens = std::move(tokens),
-             .on_failure = [&failure](const absl::Status& status) {
-               failure.Send(status);
-             }});
+  const absl::StatusOr<std::unique_ptr<Server>> server = Start(
+      {.config = config, .on_failure = [&failure](const absl::Status& status) {
+         failure.Send(status);
+       }});
   if (!server.ok()) {
     spdlog::error("cannot start: {}", server.status().ToString());
     return kExitFailed;
@@ -215,6 +215,26 @@ int RefuseConfig(absl::string_view problems) {
   return kExitBadConfig;
 }
 
+// What is wrong with the files that options name, one line each: found before
+// anything starts, as is whatever else is wrong with the configuration.
+std::string ProblemsOfFiles(const Config& config) {
+  std::vector<std::string> problems;
+  const auto check = [&problems](const char* option,
+                                 const absl::Status& status) {
+    if (status.ok()) return;
+    problems.push_back(
+        absl::StrCat(option, ": ", std::string(status.message())));
+  };
+  if (const std::string& path = config.ingress_token_file; !path.empty()) {
+    check("--ingress-token-file", TokenSet::Load(path).status());
+  }
+  if (const std::string& path = config.ingress_signing_secret_file;
+      !path.empty()) {
+    check("--ingress-signing-secret-file", SigningSecrets::Load(path).status());
+  }
+  return absl::StrJoin(problems, "\n");
+}
+
 int Main(std::vector<std::string> arguments) {
   const absl::StatusOr<Invocation> invocation =
       LoadConfig({.arguments = std::move(arguments),
@@ -227,14 +247,9 @@ int Main(std::vector<std::string> arguments) {
     std::fputs(invocation->text.c_str(), stdout);
     return 0;
   }
-  absl::StatusOr<TokenSet> tokens = TokenSet();
-  const std::string& token_file = invocation->config.ingress_token_file;
-  if (!token_file.empty()) tokens = TokenSet::Load(token_file);
-  if (!tokens.ok()) {
-    return RefuseConfig(
-        absl::StrCat("--ingress-token-file: ", tokens.status().message()));
-  }
-  return Run(*invocation, *std::move(tokens));
+  const std::string problems = ProblemsOfFiles(invocation->config);
+  if (!problems.empty()) return RefuseConfig(problems);
+  return Run(*invocation);
 }
 
 }  // namespace

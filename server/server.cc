@@ -14,8 +14,10 @@
 #include "absl/time/time.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
+#include "server/base/watched_files.h"
 #include "server/config/config.h"
 #include "server/grpc/grpc_server.h"
+#include "server/ingress/keys.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
 #include "server/readiness.h"
@@ -53,19 +55,27 @@ EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
   return log;
 }
 
-IngressOptions IngressOptionsOf(ServerOptions& options) {
-  const Config& config = options.config;
+IngressOptions IngressOptionsOf(const Config& config,
+                                std::shared_ptr<IngressKeys> keys) {
   const int threads = static_cast<int>(config.ingress_threads);
-  return {.http = {.address = config.ingress_address,
-                   .threads = threads > 0 ? threads : DefaultIngressThreads(),
-                   .connections_max = config.ingress_connections_max,
-                   .body_bytes_max = config.ingress_max_body_bytes,
-                   .header_timeout = config.ingress_header_timeout,
-                   .idle_timeout = config.ingress_idle_timeout,
-                   .body_grace = config.ingress_body_grace,
-                   .body_rate_min = config.ingress_body_rate_min},
-          .tokens = std::move(options.tokens),
-          .dedup_window = config.dedup_window};
+  return {
+      .http = {.address = config.ingress_address,
+               .threads = threads > 0 ? threads : DefaultIngressThreads(),
+               .connections_max = config.ingress_connections_max,
+               .body_bytes_max = config.ingress_max_body_bytes,
+               .header_timeout = config.ingress_header_timeout,
+               .idle_timeout = config.ingress_idle_timeout,
+               .body_grace = config.ingress_body_grace,
+               .body_rate_min = config.ingress_body_rate_min},
+      .admission = {.keys = std::move(keys),
+                    .sources = config.ingress_sources,
+                    .trusted_proxies = config.ingress_trusted_proxies,
+                    .rate = {.requests_max = config.ingress_rate_max,
+                             .requests_per_address_max =
+                                 config.ingress_rate_per_address_max,
+                             .guesses_per_address_max =
+                                 config.ingress_wrong_tokens_per_address_max}},
+      .dedup_window = config.dedup_window};
 }
 
 GrpcServer::Options GrpcOptionsOf(const Config& config) {
@@ -90,6 +100,7 @@ struct Server::Parts {
 
   const Clock& clock;
   prometheus::Registry registry;
+  WatchedFiles files;
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
   std::unique_ptr<EmbeddedLog> log;
@@ -124,8 +135,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!grpc.ok()) return Named("--grpc-address", grpc.status());
   parts.grpc = *std::move(grpc);
 
-  auto ingress = IngressServer::Start(IngressOptionsOf(options), *parts.log,
-                                      clock, parts.registry);
+  auto keys = IngressKeys::Watch(
+      {.tokens = options.config.ingress_token_file,
+       .signing_secrets = options.config.ingress_signing_secret_file},
+      parts.files, parts.registry);
+  if (!keys.ok()) return Named("ingress", keys.status());
+
+  auto ingress =
+      IngressServer::Start(IngressOptionsOf(options.config, *std::move(keys)),
+                           *parts.log, clock, parts.registry);
   if (!ingress.ok()) return Named("--ingress-address", ingress.status());
   parts.ingress = *std::move(ingress);
 

@@ -10,7 +10,6 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
-#include "server/ingress/tokens.h"
 
 namespace enveloperelay {
 
@@ -23,7 +22,6 @@ struct Ports {
 
 struct ServerOptions {
   Config config;
-  TokenSet tokens;  // what is in config.ingress_token_file
   // Called at most once, on any thread, when the log can take no more events
   // for good: the process should end. Until Drain() has returned.
   std::function<void(const absl::Status&)> on_failure;

@@ -89,6 +89,8 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
   while (std::getline(file, line)) {
     absl::StripAsciiWhitespace(&line);
     if (line.empty() || line.starts_with('#')) continue;
+    // The relay's own file may have a name in front.
+    line.erase(0, line.find_last_of(" \t") + 1);
     if (!std::ranges::all_of(line, absl::ascii_isgraph)) {
       return absl::InvalidArgumentError(absl::StrFormat(
           "the token in %s has characters other than printable ASCII", path));

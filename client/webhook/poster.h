@@ -16,7 +16,7 @@ namespace enveloperelay::client {
 absl::StatusOr<HttpUrl> ParseIngressUrl(std::string_view text);
 
 // Reads the ingress token from `path`: the first line that is neither empty nor
-// a comment (#).
+// a comment (#), as TOKEN or NAME TOKEN.
 // Errors: those of reading; kInvalidArgument (no token in it).
 absl::StatusOr<std::string> ReadTokenFile(const std::string& path);
 

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/base/address.h"
 #include "server/base/logging.h"
+#include "server/base/network.h"
 
 namespace enveloperelay {
 
@@ -21,7 +23,10 @@ struct Config {
   LogFormat log_format = LogFormat::kText;
 
   Address ingress_address;
-  std::string ingress_token_file;  // empty: no token is asked for
+  std::string ingress_token_file;           // empty: no token is asked for
+  std::string ingress_signing_secret_file;  // empty: no signature is asked for
+  std::vector<Network> ingress_sources;     // empty: from anywhere
+  std::vector<Network> ingress_trusted_proxies;
   bool insecure_ingress = false;
   uint64_t ingress_max_body_bytes = 0;
   absl::Duration dedup_window;
@@ -31,6 +36,10 @@ struct Config {
   absl::Duration ingress_idle_timeout;
   absl::Duration ingress_body_grace;
   uint64_t ingress_body_rate_min = 0;  // bytes a second
+  // A second; 0: without limit.
+  uint64_t ingress_rate_max = 0;
+  uint64_t ingress_rate_per_address_max = 0;
+  uint64_t ingress_wrong_tokens_per_address_max = 0;
 
   absl::Duration retention_age;  // 0: events are kept whatever their age
   uint64_t retention_bytes = 0;  // 0: events are kept whatever their size

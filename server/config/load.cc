@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "server/base/check.h"
+#include "server/base/network.h"
 #include "server/config/config.h"
 #include "server/config/options.h"
 #include "server/config/toml_file.h"
@@ -198,13 +199,21 @@ Config Apply(const Values& values, std::vector<std::string>& errors) {
 // What options must not be together.
 void CheckTogether(const Config& config, std::vector<std::string>& errors) {
   if (!config.ingress_address.IsLoopback() &&
-      config.ingress_token_file.empty() && !config.insecure_ingress) {
-    errors.push_back(
-        absl::StrCat("--ingress-address: ", config.ingress_address.ToString(),
-                     " is not a loopback address, and without tokens anyone "
-                     "who reaches it could store events; "
-                     "allowed is a loopback address, or --ingress-token-file, "
-                     "or --insecure-ingress if that is meant"));
+      config.ingress_token_file.empty() &&
+      config.ingress_signing_secret_file.empty() && !config.insecure_ingress) {
+    errors.push_back(absl::StrCat(
+        "--ingress-address: ", config.ingress_address.ToString(),
+        " is not a loopback address, and without tokens or signatures anyone "
+        "who reaches it could store events; allowed is a loopback address, or "
+        "--ingress-token-file, or --ingress-signing-secret-file, or "
+        "--insecure-ingress if that is meant"));
+  }
+  for (const Network& network : config.ingress_trusted_proxies) {
+    if (!network.IsEverything()) continue;
+    errors.push_back(absl::StrCat(
+        "--ingress-trusted-proxies: with ", network.ToString(),
+        " every sender could say that it has any address; allowed are the "
+        "networks of proxies"));
   }
   if (!config.grpc_address.IsLoopback() && !config.insecure_grpc) {
     errors.push_back(absl::StrCat(

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "server/base/address.h"
 #include "server/base/logging.h"
+#include "server/base/network.h"
 #include "server/config/config.h"
 #include "server/config/values.h"
 
@@ -91,6 +92,20 @@ Option Path(std::string Config::* field, bool required, Head head) {
                 config.*field = text;
                 return true;
               });
+}
+
+Option Networks(std::vector<Network> Config::* field, Head head) {
+  return Make(
+      std::move(head), "NETWORKS",
+      "a list of networks such as 192.0.2.0/24 or 2001:db8::/32, no "
+      "bits set behind the prefix, or of single addresses, with commas "
+      "between them, or nothing",
+      TomlType::kString, [field](std::string_view text, Config& config) {
+        absl::StatusOr<std::vector<Network>> networks = ParseNetworks(text);
+        if (!networks.ok()) return false;
+        config.*field = *std::move(networks);
+        return true;
+      });
 }
 
 Option Listener(Address Config::* field, Head head) {
@@ -232,15 +247,42 @@ void AddIngress(std::vector<Option>& options) {
            {.name = "ingress-token-file",
             .group = group,
             .default_text = "",
-            .help = "File with the tokens that senders must show, one a line. "
-                    "Without it none is asked for, on loopback only."}));
+            .help = "File with the tokens that senders must show, one a line, "
+                    "as TOKEN or NAME TOKEN. Read again when it changes. "
+                    "Without it none is asked for."}));
+  options.push_back(
+      Path(&Config::ingress_signing_secret_file, false,
+           {.name = "ingress-signing-secret-file",
+            .group = group,
+            .default_text = "",
+            .help = "File with the secrets of which one must have signed a "
+                    "webhook, as Standard Webhooks has it, one a line, as "
+                    "whsec_BASE64. Read again when it changes. Without it no "
+                    "signature is asked for."}));
   options.push_back(
       Flag(&Config::insecure_ingress,
            {.name = "insecure-ingress",
             .group = group,
             .default_text = "",
-            .help = "Allow an ingress address that is not loopback without a "
-                    "token file: anyone who reaches it can store events."}));
+            .help = "Allow an ingress address that is not loopback without "
+                    "tokens or signing secrets: anyone who reaches it can "
+                    "store events."}));
+  options.push_back(Networks(
+      &Config::ingress_sources,
+      {.name = "ingress-sources",
+       .group = group,
+       .default_text = "",
+       .help = "Networks that webhooks may come from, such as "
+               "192.0.2.0/24,2001:db8::/32. Without it they may come from "
+               "anywhere."}));
+  options.push_back(Networks(
+      &Config::ingress_trusted_proxies,
+      {.name = "ingress-trusted-proxies",
+       .group = group,
+       .default_text = "",
+       .help = "Networks of proxies in front of the ingress. What comes from "
+               "one is taken to come from the right-most address of its "
+               "X-Forwarded-For that is in none of these networks."}));
   options.push_back(Size(&Config::ingress_max_body_bytes,
                          {.min = kKiB, .max = kMiB, .zero = ""},
                          {.name = "ingress-max-body-bytes",
@@ -302,6 +344,34 @@ void AddIngressLimits(std::vector<Option>& options) {
             .group = group,
             .default_text = "1KiB",
             .help = "Bytes a second at which a body must arrive."}));
+}
+
+void AddIngressRates(std::vector<Option>& options) {
+  const std::string group = "Limits of the ingress";
+  const Range<uint64_t> range = {
+      .min = 1, .max = 1'000'000, .zero = "without limit"};
+  options.push_back(
+      Count(&Config::ingress_rate_max, range,
+            {.name = "ingress-rate-max",
+             .group = group,
+             .default_text = "0",
+             .help = "Webhooks a second, on average over ten seconds; further "
+                     "ones get 429. 0: as many as the disk takes."}));
+  options.push_back(
+      Count(&Config::ingress_rate_per_address_max, range,
+            {.name = "ingress-rate-per-address-max",
+             .group = group,
+             .default_text = "1000",
+             .help = "The same for each address but loopback, of IPv6 for each "
+                     "/64. 0: without limit."}));
+  options.push_back(Count(
+      &Config::ingress_wrong_tokens_per_address_max, range,
+      {.name = "ingress-wrong-tokens-per-address-max",
+       .group = group,
+       .default_text = "10",
+       .help = "Wrong tokens a second, on average over ten seconds, from each "
+               "address but loopback from which no valid one has come within a "
+               "day; what comes from there then gets 429. 0: without limit."}));
 }
 
 void AddLog(std::vector<Option>& options) {
@@ -457,6 +527,7 @@ std::vector<Option> MakeOptions() {
   AddGrpc(options);
   AddAdmin(options);
   AddIngressLimits(options);
+  AddIngressRates(options);
   AddLogLimits(options);
   AddGrpcLimits(options);
   return options;

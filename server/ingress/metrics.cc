@@ -1,7 +1,9 @@
 #include "server/ingress/metrics.h"
 
+#include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -20,7 +22,17 @@ prometheus::Family<prometheus::Counter>& Requests(
       .Register(registry);
 }
 
+// In the order of the enumeration.
+constexpr std::array<std::string_view, static_cast<size_t>(kDenialLast) + 1>
+    kCauses = {"source",    "token",   "signature_fields",
+               "signature", "guesses", "address_rate",
+               "rate"};
+
 }  // namespace
+
+std::string_view CauseOf(Denial denial) {
+  return kCauses.at(static_cast<size_t>(denial));
+}
 
 IngressMetrics::IngressMetrics(prometheus::Registry& registry)
     : IngressMetrics(Requests(registry), registry) {}
@@ -39,6 +51,14 @@ IngressMetrics::IngressMetrics(Counters& requests,
     refused_.at(i) =
         &requests.Add({{"status", std::to_string(StatusOf(reason))},
                        {"reason", std::string(NameOf(reason))}});
+  }
+  Counters& denied =
+      prometheus::BuildCounter()
+          .Name("envelope_relay_ingress_denied_total")
+          .Help("Requests that were not let in, by what was wrong with them.")
+          .Register(registry);
+  for (size_t i = 0; i < denied_.size(); ++i) {
+    denied_.at(i) = &denied.Add({{"cause", std::string(kCauses.at(i))}});
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
@@ -11,9 +13,27 @@
 
 namespace enveloperelay {
 
+// What kept a request from being let in, or let through.
+enum class Denial : uint8_t {
+  kSource,           // its address is none of --ingress-sources
+  kToken,            // no token, or a wrong one
+  kSignatureFields,  // no signature, or none that can be one; its timestamp
+  kSignature,        // it is not by any of the secrets
+  kTooManyGuesses,   // wrong tokens from its address
+  kTooManyFromAddress,
+  kTooMany,
+};
+inline constexpr Denial kDenialLast = Denial::kTooMany;
+
+// "signature_fields".
+std::string_view CauseOf(Denial denial);
+
 // What the ingress counts:
 //   envelope_relay_ingress_requests_total{status,reason}: answers; the reason
 //     of status 200 is STORED or DUPLICATE. Every pair is there from the start.
+//   envelope_relay_ingress_denied_total{cause}: those of 401 and 429, by what
+//     was wrong: source, token, signature_fields, signature, guesses,
+//     address_rate, rate.
 //   envelope_relay_ingress_connections: connections that are open.
 // Thread-safe.
 class IngressMetrics {
@@ -26,6 +46,9 @@ class IngressMetrics {
   void Refused(Reason reason) {
     refused_.at(static_cast<size_t>(reason))->Increment();
   }
+  void Denied(Denial denial) {
+    denied_.at(static_cast<size_t>(denial))->Increment();
+  }
   void AddConnections(int change) { connections_.Increment(change); }
 
  private:
@@ -37,6 +60,8 @@ class IngressMetrics {
   // By reason.
   std::array<prometheus::Counter*, static_cast<size_t>(kReasonLast) + 1>
       refused_{};
+  std::array<prometheus::Counter*, static_cast<size_t>(kDenialLast) + 1>
+      denied_{};
   prometheus::Gauge& connections_;
 };
 

@@ -11,6 +11,8 @@
 #include "server/base/clock.h"
 #include "server/http/options.h"
 #include "server/http/server.h"
+#include "server/ingress/admission.h"
+#include "server/ingress/keys.h"
 #include "server/log/event_log.h"
 
 namespace enveloperelay {
@@ -20,11 +22,23 @@ int DefaultIngressThreads() {
                     4);
 }
 
+namespace {
+
+Admission::Options WithKeys(Admission::Options options,
+                            prometheus::Registry& registry) {
+  if (options.keys == nullptr) {
+    options.keys = std::make_shared<IngressKeys>(registry);
+  }
+  return options;
+}
+
+}  // namespace
+
 IngressServer::IngressServer(IngressOptions options, EventLog& log,
                              const Clock& clock, prometheus::Registry& registry)
     : clock_(clock),
       metrics_(registry),
-      handler_({.tokens = std::move(options.tokens),
+      handler_({.admission = WithKeys(std::move(options.admission), registry),
                 .dedup_window = options.dedup_window},
                log, clock, metrics_) {}
 

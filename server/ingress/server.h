@@ -10,8 +10,8 @@
 #include "server/base/clock.h"
 #include "server/http/options.h"
 #include "server/http/server.h"
+#include "server/ingress/admission.h"
 #include "server/ingress/metrics.h"
-#include "server/ingress/tokens.h"
 #include "server/ingress/webhook_handler.h"
 #include "server/log/event_log.h"
 
@@ -24,8 +24,8 @@ int DefaultIngressThreads();
 struct IngressOptions {
   // body_bytes_max is required.
   HttpOptions http;
-  // Empty: no token is asked for.
-  TokenSet tokens = {};
+  // Without keys, neither token nor signature is asked for.
+  Admission::Options admission = {};
   // See Webhook.
   absl::Duration dedup_window = absl::Minutes(10);
 };

@@ -59,6 +59,12 @@ std::string_view BearerToken(std::string_view authorization) {
                                          : authorization.substr(begin);
 }
 
+// The token that a request for webhooks comes with; "" if it has none.
+std::string_view TokenOf(const RequestHead& head) {
+  const std::string_view path_token = PathToken(head.path()).value_or("");
+  return path_token.empty() ? BearerToken(head.authorization) : path_token;
+}
+
 HttpResponse Stored(std::string_view event_id, const Appended& appended) {
   return {.body = absl::StrCat(R"({"event_id":")", Absl(event_id),
                                R"(","sequence":")", appended.sequence.value,
@@ -79,15 +85,15 @@ bool MayBeJson(std::string_view content_type) {
 
 WebhookHandler::WebhookHandler(Options options, EventLog& log,
                                const Clock& clock, IngressMetrics& metrics)
-    : options_(std::move(options)),
+    : dedup_window_(options.dedup_window),
       log_(log),
       clock_(clock),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      admission_(std::move(options.admission), clock, metrics) {}
 
 std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
-                                                  const HttpPeer& /*peer*/) {
-  const std::optional<std::string_view> path_token = PathToken(head.path());
-  if (!path_token.has_value()) {
+                                                  const HttpPeer& peer) {
+  if (!PathToken(head.path()).has_value()) {
     return Refuse(Reason::kNotFound, "webhooks go to /webhooks/signplus");
   }
   if (head.method != "POST") {
@@ -96,20 +102,14 @@ std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
     response.fields = "Allow: POST\r\n";
     return response;
   }
-  if (options_.tokens.empty()) return std::nullopt;
-  const std::string_view token =
-      path_token->empty() ? BearerToken(head.authorization) : *path_token;
-  if (options_.tokens.Contains(token)) return std::nullopt;
-  HttpResponse response = Refuse(
-      Reason::kUnauthenticated,
-      "a token is asked for: in the path, as /webhooks/signplus/TOKEN, or in "
-      "the field Authorization, as Bearer TOKEN");
-  response.fields = "WWW-Authenticate: Bearer\r\n";
-  return response;
+  return admission_.CheckHead(head, TokenOf(head), peer);
 }
 
 Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
                                                 std::string_view body) {
+  std::optional<HttpResponse> refusal = admission_.CheckBody(head, body);
+  if (refusal.has_value()) co_return *std::move(refusal);
+  const Sender sender = admission_.SenderOf(TokenOf(head));
   if (!MayBeJson(head.content_type)) {
     co_return Refuse(Reason::kUnsupportedMediaType,
                      "the body must be application/json");
@@ -117,8 +117,8 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
   absl::StatusOr<v1::EnvelopeEvent> event =
       ParseWebhook({.body = body,
                     .receive_time = clock_.Now(),
-                    .dedup_window = options_.dedup_window,
-                    .secrets = options_.tokens.tokens(),
+                    .dedup_window = dedup_window_,
+                    .secrets = sender.secrets(),
                     .traceparent = head.traceparent});
   if (!event.ok()) {
     const std::string detail(event.status().message());
@@ -127,7 +127,9 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
             ? Reason::kMalformedJson
             : Reason::kNotAnEnvelopeEvent;
     // Its sender is who it says, and what it sent is lost.
-    spdlog::warn("webhook refused: {}: {}", NameOf(reason), detail);
+    spdlog::warn("webhook refused: {}: {}{}{}", NameOf(reason), detail,
+                 sender.name().empty() ? "" : "; it came with the token ",
+                 sender.name());
     co_return Refuse(reason, detail);
   }
   const std::string event_id = event->event_id();

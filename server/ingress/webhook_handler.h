@@ -13,8 +13,8 @@
 #include "server/http/handler.h"
 #include "server/http/problem.h"
 #include "server/http/response.h"
+#include "server/ingress/admission.h"
 #include "server/ingress/metrics.h"
-#include "server/ingress/tokens.h"
 #include "server/log/event_log.h"
 
 namespace enveloperelay {
@@ -23,11 +23,11 @@ namespace enveloperelay {
 inline constexpr std::string_view kWebhookPath = "/webhooks/signplus";
 
 // Turns requests into events in the log. What is refused before the body is
-// read is refused in this order: path, method, token.
+// read is refused in this order: path, method, then as Admission has it.
 class WebhookHandler final : public HttpHandler {
  public:
   struct Options {
-    TokenSet tokens;
+    Admission::Options admission;
     absl::Duration dedup_window;
   };
 
@@ -51,10 +51,11 @@ class WebhookHandler final : public HttpHandler {
   HttpResponse Refuse(Reason reason, std::string_view detail);
   Awaitable<absl::StatusOr<Appended>> Append(v1::EnvelopeEvent event);
 
-  const Options options_;
+  const absl::Duration dedup_window_;
   EventLog& log_;
   const Clock& clock_;
   IngressMetrics& metrics_;
+  Admission admission_;
   Gate appends_;
 };
 

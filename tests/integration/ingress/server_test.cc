@@ -225,7 +225,7 @@ TEST_F(ServerTest, HasEveryMetricFromTheStart) {
        {"STORED", "DUPLICATE", "MALFORMED_JSON", "BAD_REQUEST",
         "UNAUTHENTICATED", "NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT",
         "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "NOT_AN_ENVELOPE_EVENT",
-        "NOT_IMPLEMENTED", "UNAVAILABLE"}) {
+        "RATE_LIMITED", "NOT_IMPLEMENTED", "UNAVAILABLE"}) {
     EXPECT_EQ(Metric("requests_total", reason), 0);
   }
   EXPECT_EQ(Metric("connections"), 0);

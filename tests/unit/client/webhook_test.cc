@@ -63,6 +63,14 @@ TEST(TokenFileTest, TakesTheFirstTokenInIt) {
   EXPECT_EQ(ReadTokenFile(path).value_or("error"), "secret");
 }
 
+TEST(TokenFileTest, SkipsTheNameOfAToken) {
+  const testing::TempDir directory;
+  const std::string path = directory.File("token");
+  std::ofstream(path) << "sign-plus \t secret\nolder older\n";
+
+  EXPECT_EQ(ReadTokenFile(path).value_or("error"), "secret");
+}
+
 TEST(TokenFileTest, SaysWhatIsWrong) {
   const testing::TempDir directory;
   std::ofstream(directory.File("empty")) << "\n# none\n";

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/logging.h"
+#include "server/base/network.h"
 #include "server/config/config.h"
 #include "server/config/options.h"
 #include "tests/support/temp_dir.h"
@@ -209,6 +210,38 @@ TEST_F(LoadTest, RefusesAnOpenIngressWithoutTokens) {
       Errors({"--ingress-address=0.0.0.0:8080", "--ingress-token-file=tokens"}),
       "");
   EXPECT_EQ(Errors({"--ingress-address=[::1]:8080"}), "");
+}
+
+TEST_F(LoadTest, TakesSignaturesForTokensOnAnOpenIngress) {
+  EXPECT_EQ(Errors({"--ingress-address=0.0.0.0:8080",
+                    "--ingress-signing-secret-file=secrets"}),
+            "");
+  EXPECT_THAT(Errors({"--ingress-address=0.0.0.0:8080",
+                      "--ingress-sources=192.0.2.0/24"}),
+              HasSubstr("--ingress-signing-secret-file"));
+}
+
+TEST_F(LoadTest, ReadsNetworks) {
+  const absl::StatusOr<Invocation> loaded =
+      Load({"--ingress-sources=192.0.2.0/24, 2001:db8::/32",
+            "--ingress-trusted-proxies=10.0.0.1"});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(loaded->config.ingress_sources,
+              ElementsAre(Network::Parse("192.0.2.0/24").value(),
+                          Network::Parse("2001:db8::/32").value()));
+  EXPECT_THAT(loaded->config.ingress_trusted_proxies,
+              ElementsAre(Network::Parse("10.0.0.1").value()));
+  EXPECT_THAT(Errors({"--ingress-sources=192.0.2.1/24"}),
+              AllOf(HasSubstr("--ingress-sources: '192.0.2.1/24'"),
+                    HasSubstr("no bits set behind the prefix")));
+}
+
+TEST_F(LoadTest, RefusesToTrustEverybodyAsAProxy) {
+  for (const char* const all : {"0.0.0.0/0", "10.0.0.0/8,::/0"}) {
+    EXPECT_THAT(Errors({std::string("--ingress-trusted-proxies=") + all}),
+                HasSubstr("--ingress-trusted-proxies: with "));
+  }
+  EXPECT_EQ(Errors({"--ingress-sources=0.0.0.0/0"}), "");
 }
 
 TEST_F(LoadTest, RefusesAnOpenGrpcPortWithoutTls) {

@@ -1,5 +1,6 @@
 #include "server/ingress/webhook_handler.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "prometheus/registry.h"
 #include "server/http/framing.h"
 #include "server/http/response.h"
+#include "server/ingress/keys.h"
 #include "server/ingress/metrics.h"
 #include "server/ingress/tokens.h"
 #include "tests/support/fake_clock.h"
@@ -37,11 +39,9 @@ class WebhookHandlerTest : public ::testing::Test {
     return RefusalOf(without_token_, method, target, "");
   }
 
-  WebhookHandler with_token_{{.tokens = *TokenSet::Parse(kToken, ""),
-                              .dedup_window = absl::Minutes(1)},
-                             log_,
-                             clock_,
-                             metrics_};
+  WebhookHandlerTest() {
+    with_token_keys_->SetTokens(TokenSet::Parse(kToken, "").value());
+  }
 
  private:
   static unsigned RefusalOf(WebhookHandler& handler, std::string_view method,
@@ -59,8 +59,22 @@ class WebhookHandlerTest : public ::testing::Test {
   testing::FakeClock clock_{absl::UnixEpoch()};
   prometheus::Registry registry_;
   IngressMetrics metrics_{registry_};
+  std::shared_ptr<IngressKeys> with_token_keys_ =
+      std::make_shared<IngressKeys>(registry_);
+  std::shared_ptr<IngressKeys> without_keys_ =
+      std::make_shared<IngressKeys>(registry_);
+
+ protected:
+  WebhookHandler with_token_{{.admission = {.keys = with_token_keys_},
+                              .dedup_window = absl::Minutes(1)},
+                             log_,
+                             clock_,
+                             metrics_};
   WebhookHandler without_token_{
-      {.tokens = {}, .dedup_window = absl::Minutes(1)}, log_, clock_, metrics_};
+      {.admission = {.keys = without_keys_}, .dedup_window = absl::Minutes(1)},
+      log_,
+      clock_,
+      metrics_};
 };
 
 TEST_F(WebhookHandlerTest, TakesATokenFromThePathOrTheAuthorizationField) {

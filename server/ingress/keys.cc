@@ -1,0 +1,95 @@
+#include "server/ingress/keys.h"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
+#include "prometheus/registry.h"
+#include "server/base/mutex.h"
+#include "server/base/watched_files.h"
+#include "server/ingress/signature.h"
+#include "server/ingress/token_uses.h"
+#include "server/ingress/tokens.h"
+#include "spdlog/spdlog.h"
+
+namespace enveloperelay {
+
+IngressKeys::IngressKeys(prometheus::Registry& registry)
+    : uses_(registry),
+      tokens_(std::make_shared<Tokens>()),
+      signing_secrets_(std::make_shared<SigningSecrets>()) {}
+
+absl::StatusOr<std::shared_ptr<IngressKeys>> IngressKeys::Watch(
+    const Files& files, WatchedFiles& watched, prometheus::Registry& registry) {
+  auto keys = std::make_shared<IngressKeys>(registry);
+  // The files may outlast whoever uses the keys, so they have a share in them.
+  if (!files.tokens.empty()) {
+    absl::Status status = watched.Watch(
+        {files.tokens},
+        [keys, path = files.tokens](std::span<const std::string> texts) {
+          absl::StatusOr<TokenSet> set = TokenSet::Parse(texts.front(), path);
+          if (!set.ok()) return set.status();
+          spdlog::info("tokens in force: {}",
+                       absl::StrJoin(set->names(), ", "));
+          keys->SetTokens(*std::move(set));
+          return absl::OkStatus();
+        });
+    if (!status.ok()) return status;
+  }
+  if (!files.signing_secrets.empty()) {
+    absl::Status status = watched.Watch(
+        {files.signing_secrets}, [keys, path = files.signing_secrets](
+                                     std::span<const std::string> texts) {
+          absl::StatusOr<SigningSecrets> secrets =
+              SigningSecrets::Parse(texts.front(), path);
+          if (!secrets.ok()) return secrets.status();
+          spdlog::info("signing secrets in force: {}", secrets->count());
+          keys->SetSigningSecrets(*std::move(secrets));
+          return absl::OkStatus();
+        });
+    if (!status.ok()) return status;
+  }
+  return keys;
+}
+
+std::shared_ptr<const IngressKeys::Tokens> IngressKeys::tokens() const {
+  const MutexLock lock(mutex_);
+  return tokens_;
+}
+
+std::shared_ptr<const SigningSecrets> IngressKeys::signing_secrets() const {
+  const MutexLock lock(mutex_);
+  return signing_secrets_;
+}
+
+void IngressKeys::SetTokens(TokenSet set) {
+  const std::shared_ptr<const Tokens> before = tokens();
+  auto next = std::make_shared<Tokens>();
+  for (size_t i = 0; i < set.tokens().size(); ++i) {
+    const std::string& name = set.names()[i];
+    const std::optional<size_t> same = before->set.Find(set.tokens()[i]);
+    if (same.has_value() && before->set.names()[*same] == name) {
+      next->uses.push_back(before->uses[*same]);
+    } else {
+      next->uses.push_back(std::make_shared<TokenUses::Use>(uses_, name));
+    }
+  }
+  next->set = std::move(set);
+  std::shared_ptr<const Tokens> replaced = std::move(next);
+  const MutexLock lock(mutex_);
+  tokens_.swap(replaced);  // which goes after the lock
+}
+
+void IngressKeys::SetSigningSecrets(SigningSecrets secrets) {
+  auto next = std::make_shared<const SigningSecrets>(std::move(secrets));
+  const MutexLock lock(mutex_);
+  signing_secrets_ = std::move(next);
+}
+
+}  // namespace enveloperelay
