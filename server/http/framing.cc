@@ -57,6 +57,28 @@ std::string_view Trim(std::string_view text) {
 
 absl::Status Bad(const char* what) { return absl::InvalidArgumentError(what); }
 
+// A field that a request has once at most, or it means two things.
+struct SingleField {
+  std::string_view name;
+  std::string_view RequestHead::* value;
+  const char* twice;
+};
+
+constexpr std::array<SingleField, 8> kSingleFields = {{
+    {"authorization", &RequestHead::authorization, "two Authorization fields"},
+    {"content-type", &RequestHead::content_type, "two Content-Type fields"},
+    {"webhook-id", &RequestHead::webhook_id, "two webhook-id fields"},
+    {"webhook-timestamp", &RequestHead::webhook_timestamp,
+     "two webhook-timestamp fields"},
+    {"webhook-signature", &RequestHead::webhook_signature,
+     "two webhook-signature fields"},
+    {"svix-id", &RequestHead::svix_id, "two svix-id fields"},
+    {"svix-timestamp", &RequestHead::svix_timestamp,
+     "two svix-timestamp fields"},
+    {"svix-signature", &RequestHead::svix_signature,
+     "two svix-signature fields"},
+}};
+
 // Hands out the lines of a head, one after the other.
 class Lines {
  public:
@@ -92,6 +114,7 @@ class HeadReader {
 
  private:
   absl::Status Field(std::string_view name, std::string_view value);
+  absl::Status Single(std::string_view name, std::string_view value);
   absl::Status ContentLength(std::string_view value);
   absl::Status Host(std::string_view value);
   absl::Status TransferEncoding(std::string_view value);
@@ -100,9 +123,9 @@ class HeadReader {
   RequestHead head_;
   size_t fields_ = 0;
   size_t hosts_ = 0;
-  size_t authorizations_ = 0;
-  size_t content_types_ = 0;
   size_t traceparents_ = 0;
+  // By the place in kSingleFields.
+  std::array<bool, kSingleFields.size()> singles_{};
   bool has_transfer_encoding_ = false;
   bool connection_close_ = false;
   bool connection_keep_alive_ = false;
@@ -176,21 +199,14 @@ absl::Status HeadReader::Field(std::string_view name, std::string_view value) {
         head_.traceparent = ++traceparents_ == 1 ? value : std::string_view();
       }
       break;
-    case 12:
-      if (EqualsIgnoringCase(name, "content-type")) {
-        if (++content_types_ > 1) return Bad("two Content-Type fields");
-        head_.content_type = value;
-      }
-      break;
-    case 13:
-      if (EqualsIgnoringCase(name, "authorization")) {
-        if (++authorizations_ > 1) return Bad("two Authorization fields");
-        head_.authorization = value;
-      }
-      break;
     case 14:
       if (EqualsIgnoringCase(name, "content-length")) {
         return ContentLength(value);
+      }
+      break;
+    case 15:
+      if (EqualsIgnoringCase(name, "x-forwarded-for")) {
+        head_.forwarded_for.push_back(value);
       }
       break;
     case 17:
@@ -200,6 +216,18 @@ absl::Status HeadReader::Field(std::string_view name, std::string_view value) {
       break;
     default:
       break;
+  }
+  return Single(name, value);
+}
+
+absl::Status HeadReader::Single(std::string_view name, std::string_view value) {
+  for (size_t i = 0; i < kSingleFields.size(); ++i) {
+    const auto& field = kSingleFields.at(i);
+    if (!EqualsIgnoringCase(name, field.name)) continue;
+    if (singles_.at(i)) return Bad(field.twice);
+    singles_.at(i) = true;
+    head_.*field.value = value;
+    break;
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -37,6 +38,15 @@ struct RequestHead {
   std::string_view authorization;
   std::string_view content_type;
   std::string_view traceparent;
+  // Of a signed webhook, in both spellings.
+  std::string_view webhook_id;
+  std::string_view webhook_timestamp;
+  std::string_view webhook_signature;
+  std::string_view svix_id;
+  std::string_view svix_timestamp;
+  std::string_view svix_signature;
+  // X-Forwarded-For, line by line: together they are one list.
+  std::vector<std::string_view> forwarded_for;
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
   // The target without its query.

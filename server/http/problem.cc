@@ -31,6 +31,7 @@ constexpr std::array<Row, static_cast<size_t>(kReasonLast) + 1> kRows = {{
     {413, "BODY_TOO_LARGE"},
     {415, "UNSUPPORTED_MEDIA_TYPE"},
     {422, "NOT_AN_ENVELOPE_EVENT"},
+    {429, "RATE_LIMITED"},
     {501, "NOT_IMPLEMENTED"},
     {503, "UNAVAILABLE"},
 }};
@@ -65,7 +66,7 @@ HttpResponse ProblemResponse(Reason reason, std::string_view detail) {
   HttpResponse response = {.status = status,
                            .content_type = "application/problem+json",
                            .body = boost::json::serialize(problem)};
-  if (reason == Reason::kUnavailable) {
+  if (reason == Reason::kRateLimited || reason == Reason::kUnavailable) {
     response.fields =
         absl::StrCat("Retry-After: ", RetryAfterSeconds(), "\r\n");
   }

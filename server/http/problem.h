@@ -19,6 +19,7 @@ enum class Reason : uint8_t {
   kBodyTooLarge,
   kUnsupportedMediaType,
   kNotAnEnvelopeEvent,
+  kRateLimited,
   kNotImplemented,
   kUnavailable,
 };
@@ -31,8 +32,8 @@ unsigned StatusOf(Reason reason);
 
 // Returns an answer with a problem of RFC 9457: `type` is "about:blank", so
 // `title` is the status in words; `detail` is for people; the member `reason`
-// has the reason's name. kUnavailable comes with a Retry-After of 1 to 5
-// seconds, drawn at random so that senders do not return all at once.
+// has the reason's name. kRateLimited and kUnavailable come with a Retry-After
+// of 1 to 5 seconds, drawn at random so that senders do not return all at once.
 HttpResponse ProblemResponse(Reason reason, std::string_view detail);
 
 }  // namespace enveloperelay

@@ -17,7 +17,9 @@
 namespace enveloperelay {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 // A head with one Host field and these header lines besides.
@@ -65,6 +67,28 @@ TEST(FramingTest, ReadsWhatItNeeds) {
   EXPECT_TRUE(head.keep_alive);
   EXPECT_FALSE(head.chunked);
   EXPECT_TRUE(head.has_body());
+}
+
+TEST(FramingTest, ReadsWhatSignsAWebhookInBothSpellings) {
+  const std::string bytes = Head(
+      "Webhook-Id: a\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,x\r\n"
+      "svix-id: b\r\nSVIX-TIMESTAMP: 2\r\nsvix-signature: v1,y v1,z\r\n");
+  const RequestHead head = MustParse(bytes);
+  EXPECT_EQ(head.webhook_id, "a");
+  EXPECT_EQ(head.webhook_timestamp, "1");
+  EXPECT_EQ(head.webhook_signature, "v1,x");
+  EXPECT_EQ(head.svix_id, "b");
+  EXPECT_EQ(head.svix_timestamp, "2");
+  EXPECT_EQ(head.svix_signature, "v1,y v1,z");
+}
+
+TEST(FramingTest, KeepsTheLinesOfXForwardedForInTheirOrder) {
+  const std::string bytes = Head(
+      "X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nX: y\r\n"
+      "x-forwarded-for:\r\nX-FORWARDED-FOR: 2001:db8::1\r\n");
+  EXPECT_THAT(MustParse(bytes).forwarded_for,
+              ElementsAre("192.0.2.1, 192.0.2.2", "", "2001:db8::1"));
+  EXPECT_THAT(MustParse(Head("")).forwarded_for, IsEmpty());
 }
 
 TEST(FramingTest, WantsMoreUntilTheHeadIsComplete) {
@@ -204,6 +228,13 @@ TEST(FramingTest, RefusesWhatTwoReadersCouldReadDifferently) {
            // What authenticates or says what the body is.
            Head("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"),
            Head("Content-Type: a/b\r\nContent-Type: a/b\r\n"),
+           Head("webhook-id: a\r\nWebhook-Id: a\r\n"),
+           Head("webhook-id:\r\nwebhook-id: a\r\n"),
+           Head("webhook-timestamp: 1\r\nwebhook-timestamp: 1\r\n"),
+           Head("webhook-signature: v1,a\r\nwebhook-signature: v1,b\r\n"),
+           Head("svix-id: a\r\nsvix-id: a\r\n"),
+           Head("svix-timestamp: 1\r\nsvix-timestamp: 1\r\n"),
+           Head("svix-signature: v1,a\r\nsvix-signature: v1,b\r\n"),
        }) {
     EXPECT_EQ(CodeOf(bytes), absl::StatusCode::kInvalidArgument)
         << absl::CEscape(bytes);

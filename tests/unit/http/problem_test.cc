@@ -25,14 +25,16 @@ TEST(ProblemTest, HasTheMembersOfRfc9457AndTheReason) {
   EXPECT_EQ(response.fields, "");
 }
 
-TEST(ProblemTest, UnavailableSaysWhenToComeBackAndNotAlwaysTheSame) {
-  std::set<std::string> fields;
-  for (int i = 0; i < 200; ++i) {
-    fields.insert(ProblemResponse(Reason::kUnavailable, "").fields);
+TEST(ProblemTest, SaysWhenToComeBackAndNotAlwaysTheSame) {
+  for (const Reason reason : {Reason::kRateLimited, Reason::kUnavailable}) {
+    std::set<std::string> fields;
+    for (int i = 0; i < 200; ++i) {
+      fields.insert(ProblemResponse(reason, "").fields);
+    }
+    EXPECT_THAT(fields, SizeIs(5));
+    EXPECT_THAT(fields,
+                ::testing::Each(ContainsRegex("^Retry-After: [1-5]\r\n$")));
   }
-  EXPECT_THAT(fields, SizeIs(5));
-  EXPECT_THAT(fields,
-              ::testing::Each(ContainsRegex("^Retry-After: [1-5]\r\n$")));
 }
 
 TEST(ProblemTest, EveryReasonHasItsNameAndStatus) {
