@@ -15,6 +15,8 @@ namespace enveloperelay {
 //   envelope_relay_ingress_requests_total{status,reason}: answers; the reason
 //     of status 200 is STORED or DUPLICATE. Every pair is there from the start.
 //   envelope_relay_ingress_connections: connections that are open.
+//   envelope_relay_ingress_tls_handshakes_failed_total: connections that got no
+//     further than that.
 // Thread-safe.
 class IngressMetrics {
  public:
@@ -27,6 +29,7 @@ class IngressMetrics {
     refused_.at(static_cast<size_t>(reason))->Increment();
   }
   void AddConnections(int change) { connections_.Increment(change); }
+  void HandshakeFailed() { handshakes_failed_.Increment(); }
 
  private:
   using Counters = prometheus::Family<prometheus::Counter>;
@@ -38,6 +41,7 @@ class IngressMetrics {
   std::array<prometheus::Counter*, static_cast<size_t>(kReasonLast) + 1>
       refused_{};
   prometheus::Gauge& connections_;
+  prometheus::Counter& handshakes_failed_;
 };
 
 }  // namespace enveloperelay
