@@ -34,7 +34,7 @@ constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 // At least 112 bits of security: RSA from 2048 bits, no SHA-1.
 constexpr int kSecurityLevel = 2;
 // A client with a certificate may come back with its ticket for so long.
-constexpr long kTicketSeconds = 3600;
+constexpr int kTicketSeconds = 3600;
 
 using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
@@ -230,7 +230,7 @@ SslPtr TlsContext::NewConnection() const {
 
 std::string TakeTlsError() {
   // The first of them is the cause.
-  const unsigned long error = ERR_get_error();
+  const auto error = ERR_get_error();
   ERR_clear_error();
   const char* const reason = ERR_reason_error_string(error);
   return reason == nullptr ? "unknown error" : reason;

@@ -61,6 +61,7 @@ int WriteSocket(BIO* bio, const char* from, size_t size, size_t* written) {
   return 0;
 }
 
+// NOLINTNEXTLINE(google-runtime-int): the signature is OpenSSL's
 long ControlSocket(BIO*, int command, long, void*) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }

@@ -191,7 +191,7 @@ std::string RawTlsConnection::certificate() const {
   RELAY_CHECK(x509 != nullptr &&
               PEM_write_bio_X509(bio.get(), x509.get()) == 1);
   char* bytes = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &bytes);
+  const auto size = BIO_get_mem_data(bio.get(), &bytes);
   return {bytes, static_cast<size_t>(size)};
 }
 
