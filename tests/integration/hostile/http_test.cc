@@ -284,7 +284,7 @@ TEST_F(HostileHttpTest, EndsAtEveryByte) {
     const std::string refused =
         Repeated(RawRequest("GET", "/webhooks/signplus"), 100);
     for (int i = 0; i < 100; ++i) {
-      RawConnection connection = std::move(Crowd(1).front());
+      RawConnection connection = Stranger();
       ASSERT_TRUE(connection.Send(refused).ok());
       if (i % 2 == 0) connection.HasNewsWithin(RawConnection::kPatience);
       connection.Reset();
