@@ -92,8 +92,12 @@ absl::Status GoodClient::Post(GoodRound& round) {
     ++outstanding_;
   }
   const absl::StatusOr<RawResponse> response =
-      Ask(request, posted_ % kOnNewConnection == 1);
+      Ask(request, round.events % kOnNewConnection == 0);
   round.slowest_answer = std::max(round.slowest_answer, absl::Now() - begin);
+  if (response.ok() && response->Field("connection") == "close") {
+    plain_connection_.reset();
+    tls_connection_.reset();
+  }
   // Only its own events are stored, each once.
   const std::string stored =
       absl::StrCat(R"("sequence":")", posted_, R"(","duplicate":false)");
