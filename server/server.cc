@@ -4,9 +4,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,9 +17,11 @@
 #include "absl/time/time.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
+#include "server/base/network.h"
 #include "server/base/watched_files.h"
 #include "server/config/config.h"
 #include "server/grpc/grpc_server.h"
+#include "server/http/tls_context.h"
 #include "server/ingress/keys.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
@@ -31,8 +36,18 @@ absl::Status Named(const char* part, const absl::Status& status) {
           absl::StrCat(part, ": ", std::string(status.message()))};
 }
 
-AdminOptions AdminOptionsOf(const Config& config, const Readiness& readiness) {
+// Null without certificate.
+absl::StatusOr<std::shared_ptr<TlsContext>> TlsOf(const TlsFiles& files,
+                                                  WatchedFiles& watched) {
+  if (files.certificate.empty()) return nullptr;
+  return TlsContext::Watch(files, watched);
+}
+
+AdminOptions AdminOptionsOf(const Config& config,
+                            std::shared_ptr<TlsContext> tls,
+                            const Readiness& readiness) {
   return {.address = config.admin_address,
+          .tls = std::move(tls),
           .version = std::string(kVersion),
           .commit = std::string(kCommit),
           .build = std::string(kBuild),
@@ -55,13 +70,29 @@ EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
   return log;
 }
 
+// Where the address of a connection is a proxy's, its limit would be that of
+// all senders behind it.
+std::function<bool(const boost::asio::ip::address&)> IsProxy(
+    std::vector<Network> proxies) {
+  if (proxies.empty()) return {};
+  return [proxies = std::move(proxies)](const boost::asio::ip::address& peer) {
+    return AnyContains(proxies, peer);
+  };
+}
+
 IngressOptions IngressOptionsOf(const Config& config,
+                                std::shared_ptr<TlsContext> tls,
                                 std::shared_ptr<IngressKeys> keys) {
   const int threads = static_cast<int>(config.ingress_threads);
   return {
       .http = {.address = config.ingress_address,
                .threads = threads > 0 ? threads : DefaultIngressThreads(),
                .connections_max = config.ingress_connections_max,
+               .connections_per_address_max =
+                   config.ingress_connections_per_address_max,
+               .exempt = IsProxy(config.ingress_trusted_proxies),
+               .connection_age_max = config.ingress_connection_age_max,
+               .tls = std::move(tls),
                .body_bytes_max = config.ingress_max_body_bytes,
                .header_timeout = config.ingress_header_timeout,
                .idle_timeout = config.ingress_idle_timeout,
@@ -100,6 +131,7 @@ struct Server::Parts {
 
   const Clock& clock;
   prometheus::Registry registry;
+  // Outlives the parts that follow: what they have it call must not need them.
   WatchedFiles files;
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
@@ -118,8 +150,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   auto owned = std::make_unique<Parts>(clock);
   Parts& parts = *owned;
 
+  const Config& config = options.config;
+  auto admin_tls = TlsOf({.certificate = config.admin_tls_cert_file,
+                          .key = config.admin_tls_key_file,
+                          .client_ca = config.admin_tls_client_ca_file},
+                         parts.files);
+  if (!admin_tls.ok())
+    return Named("TLS of the admin port", admin_tls.status());
+  auto ingress_tls = TlsOf({.certificate = config.ingress_tls_cert_file,
+                            .key = config.ingress_tls_key_file,
+                            .client_ca = config.ingress_tls_client_ca_file},
+                           parts.files);
+  if (!ingress_tls.ok())
+    return Named("TLS of the ingress", ingress_tls.status());
+
   auto admin = AdminServer::Start(
-      AdminOptionsOf(options.config, parts.readiness), parts.registry, clock);
+      AdminOptionsOf(config, *std::move(admin_tls), parts.readiness),
+      parts.registry, clock);
   if (!admin.ok()) return Named("--admin-address", admin.status());
   parts.admin = *std::move(admin);
 
@@ -141,9 +188,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
       parts.files, parts.registry);
   if (!keys.ok()) return Named("ingress", keys.status());
 
-  auto ingress =
-      IngressServer::Start(IngressOptionsOf(options.config, *std::move(keys)),
-                           *parts.log, clock, parts.registry);
+  auto ingress = IngressServer::Start(
+      IngressOptionsOf(options.config, *std::move(ingress_tls),
+                       *std::move(keys)),
+      *parts.log, clock, parts.registry);
   if (!ingress.ok()) return Named("--ingress-address", ingress.status());
   parts.ingress = *std::move(ingress);
 

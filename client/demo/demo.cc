@@ -134,12 +134,13 @@ absl::Status Demonstrate(const DemoOptions& options) {
       !status.ok()) {
     return Annotate(status, absl::StrFormat("subscribing at %s", options.grpc));
   }
-  absl::PrintF("Subscribed at %s; posting to http://%s, envelope %s\n\n",
-               options.grpc, ingress->Authority(), envelope_id);
+  absl::PrintF("Subscribed at %s; posting to %s://%s, envelope %s\n\n",
+               options.grpc, ingress->tls ? "https" : "http",
+               ingress->Authority(), envelope_id);
   absl::PrintF("%2s  %-20s  %-18s  %8s  %12s  %12s\n", "#", "EVENT", "ACTION",
                "SEQUENCE", "POST TO 200", "TO DELIVERY");
 
-  WebhookPoster poster(*ingress, token);
+  WebhookPoster poster({.url = *ingress, .token = token});
   std::vector<std::string> posted;
   for (const WebhookKind& kind : kWebhookKinds) {
     absl::StatusOr<std::string> event_id = PostAndAwait(

@@ -19,6 +19,7 @@ namespace enveloperelay::client {
 struct SendCommand {
   HttpUrl ingress;
   std::string token_file;  // empty: no token
+  std::string ca_file;     // for https; empty: the system's CAs
   // Webhooks of each round; empty when `file` is given.
   std::vector<WebhookKind> kinds;
   std::string file;         // a body to send; "-": standard input

@@ -55,7 +55,7 @@ std::string CheckForward(const std::string& text) {
   if (url.ok()) return "";
   return absl::StrFormat(
       "'%s' cannot be posted to (%s); allowed are HOST:PORT and "
-      "http://HOST[:PORT][/PATH]",
+      "http[s]://HOST[:PORT][/PATH]",
       text, url.status().message());
 }
 

@@ -52,7 +52,9 @@ class Sender {
       : rate_(command.rate),
         total_(command.count *
                (command.file.empty() ? command.kinds.size() : 1)),
-        poster_(command.ingress, std::move(token)),
+        poster_({.url = command.ingress,
+                 .token = std::move(token),
+                 .ca_file = command.ca_file}),
         console_(console),
         progress_(total_ > 1 && isatty(STDERR_FILENO) == 1 &&
                   !console.output.IsTerminal()) {}

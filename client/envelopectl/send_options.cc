@@ -29,12 +29,14 @@ Examples:
   envelopectl send
   envelopectl send --event all --token-file token
   envelopectl send --action signed --envelope-id 6697e681c5e364c7c23710d4
+  envelopectl send --ingress https://localhost:8443 --ingress-ca-file ca.crt
   envelopectl send --count 10000 --rate 500
   envelopectl send --file webhook.json)";
 
 // What the options were given, as text.
 struct Given {
   std::string token_file;
+  std::string ca_file;
   std::string event;
   std::string action;
   std::string file;
@@ -98,6 +100,7 @@ std::vector<WebhookKind> SelectKinds(const Given& given) {
 SendCommand MakeSend(const Given& given, const std::string& ingress) {
   SendCommand send{.ingress = *ParseIngressUrl(ingress),
                    .token_file = given.token_file,
+                   .ca_file = given.ca_file,
                    .kinds = {},
                    .file = given.file,
                    .envelope_id = given.envelope_id,
@@ -155,6 +158,12 @@ void AddSend(CLI::App& app, const std::string& ingress, Command& command) {
       ->description(
           "File with the ingress token (none is sent); or "
           "ENVELOPE_RELAY_TOKEN_FILE");
+  send.add_option("--ingress-ca-file", given->ca_file)
+      ->envname("ENVELOPE_RELAY_INGRESS_CA_FILE")
+      ->option_text("PATH")
+      ->description(
+          "PEM file with the CA of an https ingress (the system's CAs); or "
+          "ENVELOPE_RELAY_INGRESS_CA_FILE");
   send.callback(
       [given, &ingress, &command] { command = MakeSend(*given, ingress); });
 }

@@ -1,9 +1,13 @@
 #include "client/webhook/http_post.h"
 
+#include <openssl/ssl.h>
+#include <openssl/tls1.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +19,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "boost/asio/io_context.hpp"
+#include "boost/asio/ip/address.hpp"
 #include "boost/asio/ip/tcp.hpp"
+#include "boost/asio/ssl/context.hpp"
+#include "boost/asio/ssl/host_name_verification.hpp"
+#include "boost/asio/ssl/stream.hpp"
+#include "boost/asio/ssl/stream_base.hpp"
+#include "boost/asio/ssl/verify_mode.hpp"
 #include "boost/beast/core/error.hpp"
 #include "boost/beast/core/flat_buffer.hpp"
 #include "boost/beast/core/tcp_stream.hpp"
@@ -32,6 +42,8 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+namespace ssl = asio::ssl;
+using Tls = ssl::stream<beast::tcp_stream&>;
 using boost::system::error_code;
 
 constexpr int kHttp11 = 11;
@@ -49,12 +61,16 @@ absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text) {
   };
   std::string_view rest = text;
   bool with_scheme = false;
+  bool tls = false;
   if (const size_t end = rest.find("://"); end != std::string_view::npos) {
-    if (rest.substr(0, end) != "http") return invalid("its scheme is not http");
+    tls = rest.substr(0, end) == "https";
+    if (!tls && rest.substr(0, end) != "http") {
+      return invalid("its scheme is neither http nor https");
+    }
     rest.remove_prefix(end + 3);
     with_scheme = true;
   }
-  HttpUrl url{.host = "", .port = "80", .path = "/"};
+  HttpUrl url{.tls = tls, .host = "", .port = tls ? "443" : "80", .path = "/"};
   if (const size_t slash = rest.find('/'); slash != std::string_view::npos) {
     url.path = rest.substr(slash);
     rest = rest.substr(0, slash);
@@ -110,7 +126,7 @@ class HttpPoster::Impl {
     http::response<http::string_body> response;
     if (!error) error = Receive(response);
     connected_ = !error && response.keep_alive();
-    if (!connected_) stream_.close();
+    if (!connected_) Close();
     if (error) return Failed("the connection broke", error);
     return HttpAnswer{
         .status = response.result_int(),
@@ -134,8 +150,58 @@ class HttpPoster::Impl {
     if (error) {
       return Failed(absl::StrFormat("cannot reach %s", options_.peer), error);
     }
+    if (options_.url.tls) {
+      if (absl::Status status = ShakeHands(); !status.ok()) {
+        Close();
+        return status;
+      }
+    }
     connected_ = true;
     return absl::OkStatus();
+  }
+
+  absl::Status ShakeHands() {
+    if (!context_.has_value()) {
+      if (absl::Status status = MakeContext(); !status.ok()) return status;
+    }
+    Tls& tls = tls_.emplace(stream_, *context_);
+    std::string host = options_.url.host;
+    error_code error;
+    asio::ip::make_address(host, error);
+    if (error) {  // a name, for the server to choose its certificate by
+      SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+               TLSEXT_NAMETYPE_host_name, host.data());
+    }
+    tls.set_verify_mode(ssl::verify_peer);
+    tls.set_verify_callback(ssl::host_name_verification(host));
+    stream_.expires_after(Timeout());
+    tls.async_handshake(ssl::stream_base::client,
+                        [&error](error_code result) { error = result; });
+    RunToEnd();
+    if (!error) return absl::OkStatus();
+    return Failed(absl::StrFormat("no TLS with %s", options_.peer), error);
+  }
+
+  absl::Status MakeContext() {
+    ssl::context& context = context_.emplace(ssl::context::tls_client);
+    SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+    error_code error;
+    if (options_.ca_file.empty()) {
+      context.set_default_verify_paths(error);
+    } else {
+      context.load_verify_file(options_.ca_file, error);
+    }
+    if (!error) return absl::OkStatus();
+    context_.reset();
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "cannot read CAs from %s: %s",
+        options_.ca_file.empty() ? "the system" : options_.ca_file,
+        error.message()));
+  }
+
+  void Close() {
+    tls_.reset();
+    stream_.close();
   }
 
   error_code Send(std::string_view body, const std::vector<HttpField>& fields) {
@@ -148,8 +214,12 @@ class HttpPoster::Impl {
     request.prepare_payload();
     error_code error;
     stream_.expires_after(Timeout());
-    http::async_write(stream_, request,
-                      [&error](error_code result, size_t) { error = result; });
+    const auto done = [&error](error_code result, size_t) { error = result; };
+    if (tls_.has_value()) {
+      http::async_write(*tls_, request, done);
+    } else {
+      http::async_write(stream_, request, done);
+    }
     RunToEnd();
     return error;
   }
@@ -157,8 +227,12 @@ class HttpPoster::Impl {
   error_code Receive(http::response<http::string_body>& response) {
     error_code error;
     stream_.expires_after(Timeout());
-    http::async_read(stream_, buffer_, response,
-                     [&error](error_code result, size_t) { error = result; });
+    const auto done = [&error](error_code result, size_t) { error = result; };
+    if (tls_.has_value()) {
+      http::async_read(*tls_, buffer_, response, done);
+    } else {
+      http::async_read(stream_, buffer_, response, done);
+    }
     RunToEnd();
     return error;
   }
@@ -187,6 +261,9 @@ class HttpPoster::Impl {
   const HttpPosterOptions options_;
   asio::io_context io_;
   beast::tcp_stream stream_{io_};
+  // Over stream_, while a connection is within TLS.
+  std::optional<ssl::context> context_;
+  std::optional<Tls> tls_;
   beast::flat_buffer buffer_;
   bool connected_ = false;
 };

@@ -13,6 +13,7 @@ namespace enveloperelay::client {
 
 // Where to post to.
 struct HttpUrl {
+  bool tls = false;  // https
   std::string host;  // name or address, IPv6 without brackets
   std::string port;
   std::string path;
@@ -21,8 +22,8 @@ struct HttpUrl {
   std::string Authority() const;
 };
 
-// Reads "127.0.0.1:8080", "http://relay.internal:8080" or "http://relay/path".
-// Port 80 is the default, and the path "/".
+// Reads "127.0.0.1:8080", "http://relay.internal:8080" or "https://relay/path".
+// The port that goes with the scheme is the default, and the path "/".
 // Errors: kInvalidArgument, saying what is wrong.
 absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
 
@@ -43,8 +44,11 @@ struct HttpPosterOptions {
   HttpUrl url;
   // Who is there, for error messages: "the relay".
   std::string peer;
-  // That of each step of a request: connecting, sending, and receiving the
-  // answer.
+  // PEM file with the CAs that a server within TLS may have its certificate
+  // from. Empty: those of the system.
+  std::string ca_file = {};
+  // That of each step of a request: connecting, agreeing on TLS, sending, and
+  // receiving the answer.
   absl::Duration timeout = absl::Seconds(10);
 };
 
@@ -59,8 +63,8 @@ class HttpPoster {
 
   // Returns what was answered, whatever the status. When a connection turns out
   // to be closed since the last request, the body is posted again on a new one.
-  // Errors: kUnavailable (the peer cannot be reached or broke off),
-  // kDeadlineExceeded.
+  // Errors: kUnavailable (the peer cannot be reached, is not who it should be,
+  // or broke off), kDeadlineExceeded, kInvalidArgument (the CA file).
   absl::StatusOr<HttpAnswer> Post(std::string_view body,
                                   const std::vector<HttpField>& fields);
 

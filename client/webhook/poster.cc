@@ -72,7 +72,7 @@ absl::StatusOr<HttpUrl> ParseIngressUrl(std::string_view text) {
   if (!url.ok()) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "'%s' is not the address of an ingress (%s); allowed are HOST:PORT and "
-        "http://HOST[:PORT][/PATH]",
+        "http[s]://HOST[:PORT][/PATH]",
         text, url.status().message()));
   }
   if (url->path == "/") url->path = kDefaultPath;
@@ -101,11 +101,12 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
       absl::StrFormat("token file %s holds no token", path));
 }
 
-WebhookPoster::WebhookPoster(HttpUrl url, std::string token,
-                             absl::Duration timeout)
-    : token_(std::move(token)),
-      poster_(
-          {.url = std::move(url), .peer = "the relay", .timeout = timeout}) {}
+WebhookPoster::WebhookPoster(Options options)
+    : token_(std::move(options.token)),
+      poster_({.url = std::move(options.url),
+               .peer = "the relay",
+               .ca_file = std::move(options.ca_file),
+               .timeout = options.timeout}) {}
 
 absl::StatusOr<StoredWebhook> WebhookPoster::Post(std::string_view body) {
   std::vector<HttpField> fields;

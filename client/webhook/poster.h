@@ -31,9 +31,13 @@ struct StoredWebhook {
 // on the caller's thread. Not thread-safe.
 class WebhookPoster {
  public:
-  // Empty `token`: none is sent. `timeout`: see HttpPosterOptions.
-  WebhookPoster(HttpUrl url, std::string token,
-                absl::Duration timeout = absl::Seconds(10));
+  struct Options {
+    HttpUrl url;
+    std::string token = {};    // empty: none is sent
+    std::string ca_file = {};  // see HttpPosterOptions, as the next
+    absl::Duration timeout = absl::Seconds(10);
+  };
+  explicit WebhookPoster(Options options);
 
   // Returns when the relay has answered. A connection that was closed since the
   // last request is opened again.

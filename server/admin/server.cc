@@ -97,6 +97,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     const Clock& clock) {
   const HttpOptions http_options = {.address = options.address,
                                     .connections_max = 128,
+                                    .connections_per_address_max = 64,
+                                    .tls = options.tls,
                                     .header_timeout = absl::Seconds(5),
                                     .idle_timeout = absl::Seconds(60)};
   std::unique_ptr<AdminServer> server(

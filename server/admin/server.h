@@ -13,11 +13,14 @@
 #include "server/base/clock.h"
 #include "server/http/handler.h"
 #include "server/http/server.h"
+#include "server/http/tls_context.h"
 
 namespace enveloperelay {
 
 struct AdminOptions {
   Address address;
+  // Null: plain HTTP.
+  std::shared_ptr<TlsContext> tls = {};
   // Shown at /version.
   std::string version;
   std::string commit;
@@ -28,8 +31,9 @@ struct AdminOptions {
 };
 
 // Answers GET and HEAD of /livez, /readyz, /metrics and /version, for probes
-// and scrapers. Takes no bodies and at most 128 connections, within the time
-// limits of HttpOptions. Start and the destructor are for one thread.
+// and scrapers. Takes no bodies and at most 128 connections, 64 from one
+// address, within the time limits of HttpOptions. Start and the destructor are
+// for one thread.
 class AdminServer {
  public:
   // `metrics` and `clock` must outlive the server.

@@ -30,8 +30,13 @@ struct Config {
   bool insecure_ingress = false;
   uint64_t ingress_max_body_bytes = 0;
   absl::Duration dedup_window;
-  uint64_t ingress_threads = 0;  // 0: by the number of processors
+  std::string ingress_tls_cert_file;  // empty: no TLS
+  std::string ingress_tls_key_file;
+  std::string ingress_tls_client_ca_file;  // empty: none is asked for
+  uint64_t ingress_threads = 0;            // 0: by the number of processors
   uint64_t ingress_connections_max = 0;
+  uint64_t ingress_connections_per_address_max = 0;  // 0: without limit
+  absl::Duration ingress_connection_age_max;
   absl::Duration ingress_header_timeout;
   absl::Duration ingress_idle_timeout;
   absl::Duration ingress_body_grace;
@@ -61,6 +66,10 @@ struct Config {
   absl::Duration stream_stall_timeout;
 
   Address admin_address;
+  bool insecure_admin = false;
+  std::string admin_tls_cert_file;  // empty: no TLS
+  std::string admin_tls_key_file;
+  std::string admin_tls_client_ca_file;  // empty: none is asked for
 };
 
 }  // namespace enveloperelay

@@ -196,16 +196,42 @@ Config Apply(const Values& values, std::vector<std::string>& errors) {
   return config;
 }
 
+// The options of TLS of one listener; `prefix` is "--ingress-tls-".
+void CheckTls(std::string_view prefix, const std::string& cert_file,
+              const std::string& key_file, const std::string& client_ca_file,
+              std::vector<std::string>& errors) {
+  const std::string name(prefix);
+  if (cert_file.empty() != key_file.empty()) {
+    errors.push_back(absl::StrCat(
+        name, key_file.empty() ? "cert-file" : "key-file", ": without ", name,
+        key_file.empty() ? "key-file" : "cert-file",
+        " there is no TLS; allowed are both or neither"));
+  } else if (cert_file.empty() && !client_ca_file.empty()) {
+    errors.push_back(absl::StrCat(
+        name,
+        "client-ca-file: clients show certificates only within TLS; "
+        "allowed is it with ",
+        name, "cert-file and ", name, "key-file"));
+  }
+}
+
 // What options must not be together.
 void CheckTogether(const Config& config, std::vector<std::string>& errors) {
+  CheckTls("--ingress-tls-", config.ingress_tls_cert_file,
+           config.ingress_tls_key_file, config.ingress_tls_client_ca_file,
+           errors);
+  CheckTls("--admin-tls-", config.admin_tls_cert_file,
+           config.admin_tls_key_file, config.admin_tls_client_ca_file, errors);
   if (!config.ingress_address.IsLoopback() &&
       config.ingress_token_file.empty() &&
-      config.ingress_signing_secret_file.empty() && !config.insecure_ingress) {
+      config.ingress_signing_secret_file.empty() &&
+      config.ingress_tls_client_ca_file.empty() && !config.insecure_ingress) {
     errors.push_back(absl::StrCat(
         "--ingress-address: ", config.ingress_address.ToString(),
-        " is not a loopback address, and without tokens or signatures anyone "
-        "who reaches it could store events; allowed is a loopback address, or "
-        "--ingress-token-file, or --ingress-signing-secret-file, or "
+        " is not a loopback address, and without tokens, signatures or client "
+        "certificates anyone who reaches it could store events; allowed is a "
+        "loopback address, or --ingress-token-file, or "
+        "--ingress-signing-secret-file, or --ingress-tls-client-ca-file, or "
         "--insecure-ingress if that is meant"));
   }
   for (const Network& network : config.ingress_trusted_proxies) {
@@ -214,6 +240,14 @@ void CheckTogether(const Config& config, std::vector<std::string>& errors) {
         "--ingress-trusted-proxies: with ", network.ToString(),
         " every sender could say that it has any address; allowed are the "
         "networks of proxies"));
+  }
+  if (!config.admin_address.IsLoopback() &&
+      config.admin_tls_client_ca_file.empty() && !config.insecure_admin) {
+    errors.push_back(absl::StrCat(
+        "--admin-address: ", config.admin_address.ToString(),
+        " is not a loopback address, and without client certificates anyone "
+        "who reaches it could read the metrics; allowed is a loopback address, "
+        "or --admin-tls-client-ca-file, or --insecure-admin if that is meant"));
   }
   if (!config.grpc_address.IsLoopback() && !config.insecure_grpc) {
     errors.push_back(absl::StrCat(

@@ -299,6 +299,50 @@ void AddIngress(std::vector<Option>& options) {
                "duplicate within this time, and a new event after it."}));
 }
 
+void AddIngressTls(std::vector<Option>& options) {
+  const std::string group = "Ingress (webhooks over HTTP)";
+  options.push_back(
+      Path(&Config::ingress_tls_cert_file, false,
+           {.name = "ingress-tls-cert-file",
+            .group = group,
+            .default_text = "",
+            .help = "PEM file with the certificate of the ingress and those "
+                    "that lead to its CA. With it the ingress speaks TLS only. "
+                    "Read again when it changes, as are the next two."}));
+  options.push_back(Path(&Config::ingress_tls_key_file, false,
+                         {.name = "ingress-tls-key-file",
+                          .group = group,
+                          .default_text = "",
+                          .help = "PEM file with the certificate's key."}));
+  options.push_back(
+      Path(&Config::ingress_tls_client_ca_file, false,
+           {.name = "ingress-tls-client-ca-file",
+            .group = group,
+            .default_text = "",
+            .help = "PEM file with CAs. With it senders must show a "
+                    "certificate of one of them."}));
+}
+
+void AddConnectionLimits(std::vector<Option>& options) {
+  const std::string group = "Limits of the ingress";
+  options.push_back(
+      Count(&Config::ingress_connections_per_address_max,
+            {.min = 1, .max = 1'000'000, .zero = "without limit"},
+            {.name = "ingress-connections-per-address-max",
+             .group = group,
+             .default_text = "1000",
+             .help = "Connections at once from one address, of IPv6 from one "
+                     "/64; further ones get 429. 0: without limit."}));
+  options.push_back(Duration(
+      &Config::ingress_connection_age_max,
+      {.min = absl::Milliseconds(100), .max = absl::Hours(24) * 7, .zero = ""},
+      {.name = "ingress-connection-age-max",
+       .group = group,
+       .default_text = "1h",
+       .help = "A connection is closed with the next answer when it has been "
+               "open for this, or up to 20 % less."}));
+}
+
 void AddIngressLimits(std::vector<Option>& options) {
   const std::string group = "Limits of the ingress";
   options.push_back(Count(
@@ -511,23 +555,54 @@ void AddGrpcLimits(std::vector<Option>& options) {
 }
 
 void AddAdmin(std::vector<Option>& options) {
+  const std::string group = "Admin";
   options.push_back(
       Listener(&Config::admin_address,
                {.name = "admin-address",
-                .group = "Admin",
+                .group = group,
                 .default_text = "127.0.0.1:8081",
                 .help = "Where /livez, /readyz, /metrics and /version are."}));
+  options.push_back(
+      Flag(&Config::insecure_admin,
+           {.name = "insecure-admin",
+            .group = group,
+            .default_text = "",
+            .help = "Allow an admin address that is not loopback without "
+                    "client certificates: anyone who reaches it can read the "
+                    "metrics."}));
+  options.push_back(
+      Path(&Config::admin_tls_cert_file, false,
+           {.name = "admin-tls-cert-file",
+            .group = group,
+            .default_text = "",
+            .help = "PEM file with the certificate of the admin port and those "
+                    "that lead to its CA. With it the port speaks TLS only. "
+                    "Read again when it changes, as are the next two."}));
+  options.push_back(Path(&Config::admin_tls_key_file, false,
+                         {.name = "admin-tls-key-file",
+                          .group = group,
+                          .default_text = "",
+                          .help = "PEM file with the certificate's key."}));
+  options.push_back(
+      Path(&Config::admin_tls_client_ca_file, false,
+           {.name = "admin-tls-client-ca-file",
+            .group = group,
+            .default_text = "",
+            .help = "PEM file with CAs. With it probes and scrapers must show "
+                    "a certificate of one of them."}));
 }
 
 std::vector<Option> MakeOptions() {
   std::vector<Option> options;
   AddGeneral(options);
   AddIngress(options);
+  AddIngressTls(options);
   AddLog(options);
   AddGrpc(options);
   AddAdmin(options);
   AddIngressLimits(options);
   AddIngressRates(options);
+  AddConnectionLimits(options);
   AddLogLimits(options);
   AddGrpcLimits(options);
   return options;

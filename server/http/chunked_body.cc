@@ -44,6 +44,7 @@ absl::Status ChunkedBody::Frame(char c) {
   switch (state_) {
     case State::kSize:
       left_ = 0;
+      size_digits_ = 0;
       state_ = State::kMoreSize;
       return AddDigit(c);
     case State::kMoreSize:
@@ -81,6 +82,9 @@ absl::Status ChunkedBody::Frame(char c) {
 absl::Status ChunkedBody::AddDigit(char c) {
   const auto byte = static_cast<unsigned char>(c);
   if (!absl::ascii_isxdigit(byte)) return NotChunked();
+  if (++size_digits_ > kChunkSizeDigitsMax) {
+    return absl::InvalidArgumentError("the size of a chunk is too long");
+  }
   const auto digit = static_cast<size_t>(
       absl::ascii_isdigit(byte) ? c - '0'
                                 : absl::ascii_tolower(byte) - 'a' + 10);

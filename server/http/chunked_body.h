@@ -13,6 +13,8 @@ namespace enveloperelay {
 
 // Chunk extensions of one body together.
 inline constexpr size_t kChunkExtensionBytesMax = 1024;
+// Digits of the size of one chunk, zeros in front included.
+inline constexpr size_t kChunkSizeDigitsMax = 16;
 
 // Decodes a body in chunks (RFC 9112, section 7.1). Extensions are skipped up
 // to their limit; trailers are refused, since nothing that a request says after
@@ -58,6 +60,7 @@ class ChunkedBody {
   // Of the chunk at hand: its size as far as it is known, then what of it is
   // still to come.
   size_t left_ = 0;
+  size_t size_digits_ = 0;
   size_t extension_bytes_ = 0;
   std::string body_;
 };

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +22,8 @@
 #include "server/http/options.h"
 #include "server/http/problem.h"
 #include "server/http/response.h"
+#include "server/http/transport.h"
+#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -37,6 +38,13 @@ constexpr size_t kBufferBytesKept = 8192;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+HttpConnection::Time AgeEnd(absl::Duration age_max) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  const double part = std::uniform_real_distribution<>(0.8, 1)(random);
+  return std::chrono::steady_clock::now() +
+         absl::ToChronoNanoseconds(age_max * part);
+}
+
 }  // namespace
 
 std::string_view HttpThreadState::Date() {
@@ -49,26 +57,44 @@ std::string_view HttpThreadState::Date() {
   return date_;
 }
 
-HttpConnection::HttpConnection(HttpSocket socket, HttpThreadState& state)
-    : socket_(std::move(socket)), state_(state) {
-  error_code gone;
-  peer_.address = socket_.remote_endpoint(gone).address();
-}
+HttpConnection::HttpConnection(HttpSocket socket, SslPtr tls, HttpPeer peer,
+                               HttpThreadState& state)
+    : transport_(std::move(socket), std::move(tls)),
+      state_(state),
+      peer_(std::move(peer)),
+      age_end_(AgeEnd(state.options.connection_age_max)) {}
 
 Awaitable<void> HttpConnection::Serve() {
   Next next = Next::kRequest;
+  if (transport_.is_tls()) next = co_await ShakeHands();
   while (next == Next::kRequest) next = co_await ServeRequest();
   if (next == Next::kLinger) co_await Linger();
 }
 
-Awaitable<void> HttpConnection::TurnAway() {
-  Refuse(Reason::kUnavailable, "too many connections");
-  out_.clear();
-  AppendResponse(*answer_,
-                 {.date = state_.Date(), .connection = ConnectionField::kClose},
-                 out_);
-  const bool written = co_await Write(out_);
-  if (written) co_await Linger();
+Awaitable<void> HttpConnection::TurnAway(Reason reason,
+                                         std::string_view detail) {
+  Next next = Next::kRequest;
+  if (transport_.is_tls()) next = co_await ShakeHands();
+  if (next == Next::kRequest) {
+    Refuse(reason, detail);
+    next = co_await WriteLastAnswer();
+  }
+  if (next == Next::kLinger) co_await Linger();
+}
+
+Awaitable<HttpConnection::Next> HttpConnection::ShakeHands() {
+  SetTimeout(state_.options.header_timeout);
+  idle_ = true;
+  const Handshake handshake = co_await transport_.ShakeHands();
+  idle_ = false;
+  if (handshake == Handshake::kDone) co_return Next::kRequest;
+  if (handshake == Handshake::kGone && !timed_out_) co_return Next::kClose;
+  state_.handler.OnHandshakeFailed();
+  if (handshake == Handshake::kGone) co_return Next::kClose;
+  if (handshake == Handshake::kRefused) co_return Next::kLinger;
+  Refuse(Reason::kBadRequest, "this port speaks TLS");
+  const Next next = co_await WriteLastAnswer();
+  co_return next;
 }
 
 Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
@@ -84,7 +110,7 @@ Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
     deadline_ = Time::max();
     answer_ = co_await state_.handler.Respond(*head_, request_body_);
   }
-  stays_open = stays_open && head_->keep_alive && !state_.draining;
+  stays_open = stays_open && head_->keep_alive && !state_.draining && !aged_;
 
   ConnectionField connection = ConnectionField::kClose;
   if (stays_open) {
@@ -104,6 +130,15 @@ Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
   co_return Next::kRequest;
 }
 
+Awaitable<HttpConnection::Next> HttpConnection::WriteLastAnswer() {
+  out_.clear();
+  AppendResponse(*answer_,
+                 {.date = state_.Date(), .connection = ConnectionField::kClose},
+                 out_);
+  const bool written = co_await Write(out_);
+  co_return written ? Next::kLinger : Next::kClose;
+}
+
 Awaitable<void> HttpConnection::ReadHead() {
   head_.reset();
   // Some of it came behind the request before.
@@ -111,8 +146,9 @@ Awaitable<void> HttpConnection::ReadHead() {
   size_t seen = 0;
   while (true) {
     const std::string_view bytes = buffered();
-    // Only the end of a line is news, or that there is none.
-    if (bytes.find('\n', seen) != std::string_view::npos ||
+    // Only the first byte is news, the end of a line, or that there is none.
+    if ((seen == 0 && !bytes.empty()) ||
+        bytes.find('\n', seen) != std::string_view::npos ||
         bytes.size() > std::min(kRequestLineBytesMax, kHeaderBytesMax)) {
       const auto head = ParseHead(bytes);
       if (!head.ok()) {
@@ -146,7 +182,7 @@ Awaitable<bool> HttpConnection::ReadMoreOfHead() {
   }
   const bool first = idle_;
   const auto [error, size] =
-      co_await socket_.async_read_some(in_.prepare(kReadBytes), kAwaitTuple);
+      co_await transport_.ReadSome(in_.prepare(kReadBytes));
   idle_ = false;
   if (error && first) {
     gone_ = true;
@@ -248,8 +284,7 @@ Awaitable<size_t> HttpConnection::ReadSomeOfBody(asio::mutable_buffer into,
   deadline_ =
       body_begin_ + absl::ToChronoNanoseconds(state_.options.body_grace +
                                               absl::Seconds(earned_seconds));
-  const auto [error, size] =
-      co_await socket_.async_read_some(into, kAwaitTuple);
+  const auto [error, size] = co_await transport_.ReadSome(into);
   if (error) ReadFailed(error, "the body came too slowly");
   co_return error ? 0 : size;
 }
@@ -267,8 +302,8 @@ void HttpConnection::ReadFailed(const error_code& error, const char* slow) {
 Awaitable<bool> HttpConnection::Write(std::string_view bytes) {
   SetTimeout(state_.options.idle_timeout);
   while (!bytes.empty()) {
-    const auto [error, size] = co_await socket_.async_write_some(
-        asio::buffer(bytes.data(), bytes.size()), kAwaitTuple);
+    const auto [error, size] =
+        co_await transport_.WriteSome(asio::buffer(bytes.data(), bytes.size()));
     if (error) co_return false;
     bytes.remove_prefix(size);
   }
@@ -276,14 +311,13 @@ Awaitable<bool> HttpConnection::Write(std::string_view bytes) {
 }
 
 Awaitable<void> HttpConnection::Linger() {
-  error_code ignored;
-  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   SetTimeout(kLingerTimeout);
+  co_await transport_.FinishWriting();
   in_.clear();
   size_t discarded = 0;
   while (discarded < kLingerBytesMax) {
     const auto [error, size] =
-        co_await socket_.async_read_some(in_.prepare(kReadBytes), kAwaitTuple);
+        co_await transport_.Discard(in_.prepare(kReadBytes));
     if (error) co_return;
     discarded += size;
   }
@@ -302,6 +336,10 @@ void HttpConnection::Consume() {
 }
 
 void HttpConnection::Refuse(Reason reason, std::string_view detail) {
+  if (spdlog::should_log(spdlog::level::debug)) {
+    spdlog::debug("request of {} refused: {}: {}", peer_.address.to_string(),
+                  NameOf(reason), detail);
+  }
   state_.handler.OnRefused(reason);
   answer_ = ProblemResponse(reason, detail);
 }
@@ -318,17 +356,16 @@ void HttpConnection::SetTimeout(absl::Duration timeout) {
 }
 
 void HttpConnection::CheckDeadline(Time now) {
-  if (now < deadline_) return;
-  deadline_ = Time::max();
-  timed_out_ = true;
-  error_code ignored;
-  socket_.cancel(ignored);
+  if (now >= age_end_) aged_ = true;
+  const bool too_late = now >= deadline_;
+  if (too_late) timed_out_ = true;
+  // Each time anew: one may come when an operation has just completed, and the
+  // next has yet to begin.
+  if (too_late || (idle_ && state_.draining)) transport_.Cancel();
 }
 
 void HttpConnection::EndIfIdle() {
-  if (!idle_) return;
-  error_code ignored;
-  socket_.cancel(ignored);
+  if (idle_) transport_.Cancel();
 }
 
 }  // namespace enveloperelay

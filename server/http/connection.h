@@ -1,9 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_HTTP_CONNECTION_H_
 #define ENVELOPE_RELAY_SERVER_HTTP_CONNECTION_H_
 
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/system/error_code.hpp>
@@ -21,11 +19,9 @@
 #include "server/http/options.h"
 #include "server/http/problem.h"
 #include "server/http/response.h"
+#include "server/http/transport.h"
 
 namespace enveloperelay {
-
-using HttpSocket =
-    boost::asio::basic_stream_socket<boost::asio::ip::tcp, HttpExecutor>;
 
 // What the connections of one thread share. Used by that thread only.
 struct HttpThreadState {
@@ -56,12 +52,14 @@ class HttpConnection
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  HttpConnection(HttpSocket socket, HttpThreadState& state);
+  // `tls` as Transport has it.
+  HttpConnection(HttpSocket socket, SslPtr tls, HttpPeer peer,
+                 HttpThreadState& state);
 
   // Serves the connection; returns when it is over, before it is closed.
   Awaitable<void> Serve();
-  // Answers with 503 without reading a request.
-  Awaitable<void> TurnAway();
+  // Refuses it without reading a request. `detail` is a constant.
+  Awaitable<void> TurnAway(Reason reason, std::string_view detail);
 
   // Ends the wait that has taken too long, if it has by `now`.
   void CheckDeadline(Time now);
@@ -71,6 +69,8 @@ class HttpConnection
  private:
   enum class Next : uint8_t { kRequest, kLinger, kClose };
 
+  // kRequest: there is TLS, or it is not asked for.
+  Awaitable<Next> ShakeHands();
   Awaitable<Next> ServeRequest();
   // Each of the next three goes on only while answer_ is unset and gone_ false.
   // Sets head_.
@@ -81,6 +81,8 @@ class HttpConnection
   Awaitable<void> ReadBody();
   Awaitable<void> ReadSizedBody(size_t size);
   Awaitable<void> ReadChunkedBody();
+  // Sends answer_ and says that it is the last one.
+  Awaitable<Next> WriteLastAnswer();
   Awaitable<bool> Write(std::string_view bytes);
   Awaitable<void> Linger();
 
@@ -97,14 +99,17 @@ class HttpConnection
   std::string_view buffered() const;
   void SetTimeout(absl::Duration timeout);
 
-  HttpSocket socket_;
+  Transport transport_;
   HttpThreadState& state_;
-  HttpPeer peer_;
+  const HttpPeer peer_;
 
+  // When it has been open for long enough, and whether that is past.
+  const Time age_end_;
+  bool aged_ = false;
   // When the wait that is on ends, and whether it did.
   Time deadline_ = Time::max();
   bool timed_out_ = false;
-  // Waiting for the first byte of a request.
+  // Waiting for the first byte of a request, or for a handshake.
   bool idle_ = false;
   bool served_any_ = false;
 

@@ -299,6 +299,11 @@ absl::StatusOr<RequestHead> HeadReader::Finish(size_t size) {
 }  // namespace
 
 absl::StatusOr<std::optional<RequestHead>> ParseHead(std::string_view bytes) {
+  // Whoever begins otherwise, with TLS for one, may never end a line.
+  if (!bytes.empty() && bytes.front() != '\r' &&
+      !Consists(bytes.substr(0, 1), kToken)) {
+    return Bad("a request begins with its method");
+  }
   Lines lines(bytes);
   if (bytes.starts_with("\r\n")) lines.Skip(2);
   HeadReader reader;

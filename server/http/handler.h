@@ -49,6 +49,8 @@ class HttpHandler {
 
   // The server itself is about to refuse a request.
   virtual void OnRefused(Reason) {}
+  // A client did not get as far as a request, for want of TLS.
+  virtual void OnHandshakeFailed() {}
   // A connection was opened (1) or has gone (-1).
   virtual void OnConnection(int) {}
 };

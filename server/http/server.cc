@@ -36,6 +36,9 @@
 #include "server/http/connection.h"
 #include "server/http/handler.h"
 #include "server/http/options.h"
+#include "server/http/problem.h"
+#include "server/http/tls_context.h"
+#include "server/http/transport.h"
 #include "spdlog/spdlog.h"
 
 namespace enveloperelay {
@@ -49,8 +52,10 @@ using Timer =
     asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>,
                                HttpExecutor>;
 
-// Connections above the limit that are told so, at once.
+// Connections above a limit that are told so, at once: of all, and of those
+// from one address.
 constexpr size_t kTurnedAwayMax = 256;
+constexpr size_t kTurnedAwayFromAddressMax = 16;
 // Between two tries to accept when the process has run out of something.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 
@@ -82,7 +87,7 @@ struct HttpServer::Thread {
       : server(the_server), state(handler, options, clock) {}
 
   // Serves a connection that was counted, to its end.
-  Awaitable<void> Serve(HttpSocket socket, size_t count);
+  Awaitable<void> Serve(HttpSocket socket, HttpPeer peer, Welcome welcome);
   // Keeps the time limits while there are connections.
   Awaitable<void> KeepTimeLimits();
   // Called on the thread.
@@ -100,20 +105,29 @@ struct HttpServer::Thread {
   std::thread thread;
 };
 
-Awaitable<void> HttpServer::Thread::Serve(HttpSocket socket, size_t count) {
-  const absl::Cleanup count_down = [this] { server.CountConnection(-1); };
+Awaitable<void> HttpServer::Thread::Serve(HttpSocket socket, HttpPeer peer,
+                                          Welcome welcome) {
+  const absl::Cleanup forget = [this, &peer] { server.Forget(peer); };
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  HttpConnection connection(std::move(socket), state);
+  SslPtr tls;
+  if (state.options.tls != nullptr) {
+    tls = state.options.tls->NewConnection();
+    if (tls == nullptr) co_return;
+  }
+  HttpConnection connection(std::move(socket), std::move(tls), peer, state);
   connections.push_back(connection);
   if (!keeps_time_limits) {
     keeps_time_limits = true;
     asio::co_spawn(context, KeepTimeLimits(), asio::detached);
   }
-  if (count <= state.options.connections_max) {
+  if (welcome == Welcome::kServe) {
     co_await connection.Serve();
+  } else if (welcome == Welcome::kTooMany) {
+    co_await connection.TurnAway(Reason::kUnavailable, "too many connections");
   } else {
-    co_await connection.TurnAway();
+    co_await connection.TurnAway(Reason::kRateLimited,
+                                 "too many connections from this address");
   }
 }
 
@@ -223,21 +237,46 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::Deal(Thread& thread, HttpSocket socket) {
-  const size_t connections = CountConnection(1);
-  if (connections > options_.connections_max + kTurnedAwayMax) {
-    CountConnection(-1);
+  error_code gone;
+  const HttpPeer peer = {.address = socket.remote_endpoint(gone).address()};
+  if (gone) return;
+  const Welcome welcome = Count(peer);
+  if (welcome == Welcome::kNone) {
+    Forget(peer);
     return;
   }
-  asio::co_spawn(thread.context, thread.Serve(std::move(socket), connections),
+  asio::co_spawn(thread.context, thread.Serve(std::move(socket), peer, welcome),
                  asio::detached);
 }
 
-size_t HttpServer::CountConnection(int change) {
-  handler_.OnConnection(change);
+HttpServer::Welcome HttpServer::Count(const HttpPeer& peer) {
+  handler_.OnConnection(1);
+  const size_t from_address_max =
+      options_.exempt && options_.exempt(peer.address)
+          ? 0
+          : options_.connections_per_address_max;
   const MutexLock lock(mutex_);
-  connections_ += static_cast<size_t>(change);
-  if (connections_ == 0) emptied_.NotifyAll();
-  return connections_;
+  ++connections_;
+  const size_t from_address = by_address_.Add(peer.address);
+  const auto excess = [](size_t count, size_t max) {
+    return count > max ? count - max : 0;
+  };
+  const size_t above = excess(connections_, options_.connections_max);
+  const size_t above_from_address =
+      from_address_max == 0 ? 0 : excess(from_address, from_address_max);
+  if (above > kTurnedAwayMax ||
+      above_from_address > kTurnedAwayFromAddressMax) {
+    return Welcome::kNone;
+  }
+  if (above_from_address > 0) return Welcome::kTooManyFromAddress;
+  return above > 0 ? Welcome::kTooMany : Welcome::kServe;
+}
+
+void HttpServer::Forget(const HttpPeer& peer) {
+  handler_.OnConnection(-1);
+  const MutexLock lock(mutex_);
+  by_address_.Remove(peer.address);
+  if (--connections_ == 0) emptied_.NotifyAll();
 }
 
 bool HttpServer::Drain(absl::Duration timeout) {

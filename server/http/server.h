@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/http/address_counts.h"
 #include "server/http/connection.h"
 #include "server/http/handler.h"
 #include "server/http/options.h"
@@ -54,10 +55,19 @@ class HttpServer {
   HttpServer(const HttpOptions& options, HttpHandler& handler,
              const Clock& clock);
 
+  // What is done with a new connection.
+  enum class Welcome : uint8_t {
+    kServe,
+    kTooMany,             // told so
+    kTooManyFromAddress,  // told so
+    kNone,                // too many for that as well
+  };
+
   // Gives a new connection to a thread, or turns it away.
   void Deal(Thread& thread, HttpSocket socket);
-  // A connection has come or gone; returns how many there are.
-  size_t CountConnection(int change) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts a connection that has come, until Forget().
+  Welcome Count(const HttpPeer& peer) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(const HttpPeer& peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const HttpOptions options_;
   HttpHandler& handler_;
@@ -66,6 +76,7 @@ class HttpServer {
   Mutex mutex_;
   CondVar emptied_;
   size_t connections_ ABSL_GUARDED_BY(mutex_) = 0;
+  AddressCounts by_address_ ABSL_GUARDED_BY(mutex_);
 
   // Connections live in their thread's io_context, the listener in the first.
   std::vector<std::unique_ptr<Thread>> threads_;

@@ -45,7 +45,13 @@ IngressMetrics::IngressMetrics(Counters& requests,
                        .Name("envelope_relay_ingress_connections")
                        .Help("Connections to the ingress that are open.")
                        .Register(registry)
-                       .Add({})) {
+                       .Add({})),
+      handshakes_failed_(
+          prometheus::BuildCounter()
+              .Name("envelope_relay_ingress_tls_handshakes_failed_total")
+              .Help("Connections to the ingress without an agreement on TLS.")
+              .Register(registry)
+              .Add({})) {
   for (size_t i = 0; i < refused_.size(); ++i) {
     const auto reason = static_cast<Reason>(i);
     refused_.at(i) =

@@ -35,6 +35,8 @@ std::string_view CauseOf(Denial denial);
 //     was wrong: source, token, signature_fields, signature, guesses,
 //     address_rate, rate.
 //   envelope_relay_ingress_connections: connections that are open.
+//   envelope_relay_ingress_tls_handshakes_failed_total: connections that got no
+//     further than that.
 // Thread-safe.
 class IngressMetrics {
  public:
@@ -50,6 +52,7 @@ class IngressMetrics {
     denied_.at(static_cast<size_t>(denial))->Increment();
   }
   void AddConnections(int change) { connections_.Increment(change); }
+  void HandshakeFailed() { handshakes_failed_.Increment(); }
 
  private:
   using Counters = prometheus::Family<prometheus::Counter>;
@@ -63,6 +66,7 @@ class IngressMetrics {
   std::array<prometheus::Counter*, static_cast<size_t>(kDenialLast) + 1>
       denied_{};
   prometheus::Gauge& connections_;
+  prometheus::Counter& handshakes_failed_;
 };
 
 }  // namespace enveloperelay

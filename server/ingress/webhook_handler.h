@@ -40,6 +40,7 @@ class WebhookHandler final : public HttpHandler {
   Awaitable<HttpResponse> Respond(const RequestHead& head,
                                   std::string_view body) override;
   void OnRefused(Reason reason) override { metrics_.Refused(reason); }
+  void OnHandshakeFailed() override { metrics_.HandshakeFailed(); }
   void OnConnection(int change) override { metrics_.AddConnections(change); }
 
   // Returns when the log has answered every append; no request may come any

@@ -69,14 +69,44 @@ std::string RawResponse::Field(const std::string& name) const {
   return found == fields.end() ? "" : found->second;
 }
 
-absl::StatusOr<RawConnection> RawConnection::Connect(uint16_t port) {
+absl::StatusOr<std::optional<RawResponse>> TakeResponse(std::string& received,
+                                                        bool to_head) {
+  const size_t end = received.find("\r\n\r\n");
+  if (end == std::string::npos) return std::nullopt;
+  std::optional<RawResponse> response =
+      ParseResponse(std::string_view(received).substr(0, end));
+  if (!response.has_value()) {
+    return absl::InternalError("no response: " + received);
+  }
+  const size_t head_size = end + 4;
+  const size_t body_size =
+      to_head ? 0
+              : static_cast<size_t>(
+                    std::atoll(response->Field("content-length").c_str()));
+  if (received.size() < head_size + body_size) return std::nullopt;
+  response->body = received.substr(head_size, body_size);
+  received.erase(0, head_size + body_size);
+  return response;
+}
+
+absl::StatusOr<RawConnection> RawConnection::Connect(uint16_t port,
+                                                     const std::string& from) {
   RawConnection connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = {};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket API
   const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  if (from != "127.0.0.1") {
+    const int late = 1;
+    setsockopt(connection.fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late,
+               sizeof(late));
+    inet_pton(AF_INET, from.c_str(), &address.sin_addr);
+    if (bind(connection.fd_, generic, sizeof(address)) != 0) {
+      return absl::ErrnoToStatus(errno, "bind");
+    }
+  }
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(connection.fd_, generic, sizeof(address)) != 0) {
     return absl::ErrnoToStatus(errno, "connect");
   }
@@ -124,6 +154,19 @@ absl::Status RawConnection::SendByteByByte(std::string_view bytes) {
 
 void RawConnection::FinishSending() { shutdown(fd_, SHUT_WR); }
 
+void RawConnection::Reset() {
+  const linger now = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  close(std::exchange(fd_, -1));
+}
+
+bool RawConnection::SendSome(std::string_view& bytes) {
+  const ssize_t sent =
+      send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+  return sent >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
 absl::StatusOr<bool> RawConnection::Receive() {
   std::array<char, 16384> buffer{};
   while (true) {
@@ -142,28 +185,10 @@ absl::StatusOr<bool> RawConnection::Receive() {
 }
 
 absl::StatusOr<RawResponse> RawConnection::Read(bool to_head) {
-  std::optional<RawResponse> response;
-  size_t head_size = 0;
-  size_t body_size = 0;
   while (true) {
-    if (!response.has_value()) {
-      const size_t end = received_.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        response = ParseResponse(std::string_view(received_).substr(0, end));
-        if (!response.has_value()) {
-          return absl::InternalError("no response: " + received_);
-        }
-        head_size = end + 4;
-        body_size = to_head ? 0
-                            : static_cast<size_t>(std::atoll(
-                                  response->Field("content-length").c_str()));
-      }
-    }
-    if (response.has_value() && received_.size() >= head_size + body_size) {
-      response->body = received_.substr(head_size, body_size);
-      received_.erase(0, head_size + body_size);
-      return *std::move(response);
-    }
+    auto response = TakeResponse(received_, to_head);
+    if (!response.ok()) return response.status();
+    if (response->has_value()) return **std::move(response);
     const absl::StatusOr<bool> more = Receive();
     if (!more.ok()) return more.status();
     if (!*more) return absl::UnavailableError("closed; got: " + received_);
@@ -178,6 +203,18 @@ bool RawConnection::IsClosed() {
 
 bool RawConnection::HasNewsWithin(absl::Duration timeout) {
   return !received_.empty() || WaitFor(fd_, POLLIN, timeout).ok();
+}
+
+bool RawConnection::EndsWithin(absl::Duration timeout) {
+  received_.clear();
+  const absl::Time deadline = absl::Now() + timeout;
+  std::array<char, 16384> buffer{};
+  while (WaitFor(fd_, POLLIN, deadline - absl::Now()).ok()) {
+    const ssize_t size = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size == 0) return true;
+    if (size < 0 && errno != EINTR && errno != EAGAIN) return true;
+  }
+  return false;
 }
 
 std::string RawRequest(std::string_view method, std::string_view target,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,14 +26,21 @@ struct RawResponse {
   std::string Field(const std::string& name) const;
 };
 
+// Takes the first response off the front of what was received, if all of it is
+// there. Errors: kInternal (it is no response).
+absl::StatusOr<std::optional<RawResponse>> TakeResponse(std::string& received,
+                                                        bool to_head);
+
 // A TCP connection to 127.0.0.1 that sends and receives what a test says, byte
 // by byte if it says so. Waits for kPatience at most. Not thread-safe.
 class RawConnection {
  public:
   static constexpr absl::Duration kPatience = absl::Seconds(30);
 
-  // Errors: kUnavailable.
-  static absl::StatusOr<RawConnection> Connect(uint16_t port);
+  // From an address of this machine, such as 127.0.0.2, so that a test can be
+  // several clients. Errors: kUnavailable.
+  static absl::StatusOr<RawConnection> Connect(
+      uint16_t port, const std::string& from = "127.0.0.1");
 
   ~RawConnection();
   RawConnection(RawConnection&& other) noexcept;
@@ -45,6 +53,11 @@ class RawConnection {
   absl::Status SendByteByByte(std::string_view bytes);
   // Nothing more will be sent.
   void FinishSending();
+  // Ends the connection with a reset. Nothing can be done with it any more.
+  void Reset();
+  // Sends what of it can be sent without a wait; false: the other end has
+  // closed.
+  bool SendSome(std::string_view& bytes);
 
   // Returns the next response. That of a HEAD request has no body.
   // Errors: kUnavailable (closed, or reset, before it was complete),
@@ -58,6 +71,9 @@ class RawConnection {
   bool HasNews() { return HasNewsWithin(absl::ZeroDuration()); }
   // The same; waits for it if need be.
   bool HasNewsWithin(absl::Duration timeout);
+  // Reads into the void until the other end closes or resets the connection;
+  // false: it does not within `timeout`.
+  bool EndsWithin(absl::Duration timeout);
 
  private:
   explicit RawConnection(int fd) : fd_(fd) {}

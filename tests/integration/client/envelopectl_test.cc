@@ -32,6 +32,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_ca.h"
 
 namespace enveloperelay {
 namespace {
@@ -46,6 +47,9 @@ using ::enveloperelay::testing::RelayOptions;
 using ::enveloperelay::testing::RelayProcess;
 using ::enveloperelay::testing::RunCommand;
 using ::enveloperelay::testing::TempDir;
+using ::enveloperelay::testing::TestCa;
+using ::enveloperelay::testing::TestIdentity;
+using ::enveloperelay::testing::WriteFileAtOnce;
 using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
@@ -208,6 +212,44 @@ TEST_F(EnvelopectlTest, SendsATokenWhereOneIsAskedFor) {
             HasSubstr("set --token-file or ENVELOPE_RELAY_TOKEN_FILE")));
   EXPECT_EQ(with.status, kSuccess) << with.errors;
   EXPECT_EQ(from_environment.status, kSuccess) << from_environment.errors;
+}
+
+TEST_F(EnvelopectlTest, SendsWithinTls) {
+  const TestCa ca;
+  const TestIdentity server =
+      ca.Issue({.dns_names = {"localhost"}}, TestCa::Use::kServer);
+  WriteFileAtOnce(directory_.File("server.crt"), server.certificate);
+  WriteFileAtOnce(directory_.File("server.key"), server.key);
+  WriteFileAtOnce(directory_.File("ca.crt"), ca.certificate());
+  WriteFileAtOnce(directory_.File("other.crt"), TestCa().certificate());
+  StartRelay({.arguments = {
+                  "--ingress-tls-cert-file=" + directory_.File("server.crt"),
+                  "--ingress-tls-key-file=" + directory_.File("server.key")}});
+  const std::string port = std::to_string(relay_->ingress_port());
+  const std::string url = "--ingress=https://localhost:" + port;
+  const FinishedCommand sent =
+      Run({"send", "--count=2", url,
+           "--ingress-ca-file=" + directory_.File("ca.crt")});
+  EXPECT_EQ(sent.status, kSuccess) << sent.errors;
+  const auto refused = [this](const std::vector<std::string>& arguments) {
+    const FinishedCommand failed = Run(arguments);
+    EXPECT_EQ(failed.status, kFailure);
+    return failed.errors;
+  };
+  EXPECT_THAT(refused({"send", url,
+                       "--ingress-ca-file=" + directory_.File("other.crt")}),
+              HasSubstr("certificate verify failed"));
+  // One that the system does not know.
+  EXPECT_THAT(refused({"send", url}), HasSubstr("certificate verify failed"));
+  // A host that the certificate does not name.
+  EXPECT_THAT(refused({"send", "--ingress=https://127.0.0.1:" + port,
+                       "--ingress-ca-file=" + directory_.File("ca.crt")}),
+              HasSubstr("no TLS with the relay at 127.0.0.1"));
+  EXPECT_THAT(
+      refused({"send", url, "--ingress-ca-file=" + directory_.File("none")}),
+      HasSubstr("none: No such file"));
+  EXPECT_THAT(refused({"send", "--ingress=http://localhost:" + port}),
+              HasSubstr("this port speaks TLS"));
 }
 
 TEST_F(EnvelopectlTest, ListsWhatTheFiltersLetPass) {

@@ -72,11 +72,10 @@ class SubscriberOnRelayTest : public ::testing::Test {
 
   WebhookPoster& poster() {
     if (poster_ == nullptr) {
-      poster_ = std::make_unique<WebhookPoster>(
-          HttpUrl{.host = "127.0.0.1",
+      poster_ = std::make_unique<WebhookPoster>(WebhookPoster::Options{
+          .url = {.host = "127.0.0.1",
                   .port = std::to_string(relay_->ingress_port()),
-                  .path = "/webhooks/signplus"},
-          "");
+                  .path = "/webhooks/signplus"}});
     }
     return *poster_;
   }

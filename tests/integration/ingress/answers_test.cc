@@ -254,6 +254,50 @@ TEST_F(AnswersTest, TheSoftLimitOfOpenFilesIsNone) {
   }
 }
 
+TEST_F(AnswersTest, TooManyConnectionsFromOneAddressAreRateLimited) {
+  Start({"--ingress-connections-per-address-max=3"});
+  std::vector<RawConnection> connections;
+  for (int i = 0; i < 3; ++i) {
+    connections.push_back(Connect());
+    ASSERT_EQ(Ask(connections.back(), RawRequest("GET", kPath)).status, 405);
+  }
+  RawConnection fourth = Connect();
+  const RawResponse response = Ask(fourth, Post(Body()));
+  ExpectProblem(response, 429, "RATE_LIMITED");
+  EXPECT_THAT(response.Field("retry-after"), AnyOf("1", "2", "3", "4", "5"));
+  EXPECT_EQ(response.Field("connection"), "close");
+  EXPECT_TRUE(fourth.IsClosed());
+  ExpectStored(Ask(connections.front(), Post(Body())), 1);
+}
+
+TEST_F(AnswersTest, TooManyConnectionsAreUnavailable) {
+  Start({"--ingress-connections-max=3"});
+  std::vector<RawConnection> connections;
+  for (int i = 0; i < 3; ++i) {
+    connections.push_back(Connect());
+    ASSERT_EQ(Ask(connections.back(), RawRequest("GET", kPath)).status, 405);
+  }
+  RawConnection fourth = Connect();
+  const RawResponse response = Ask(fourth, Post(Body()));
+  ExpectProblem(response, 503, "UNAVAILABLE");
+  EXPECT_THAT(response.Field("retry-after"), AnyOf("1", "2", "3", "4", "5"));
+  EXPECT_TRUE(fourth.IsClosed());
+  ExpectStored(Ask(connections.front(), Post(Body())), 1);
+}
+
+TEST_F(AnswersTest, AConnectionIsClosedWhenItIsOldEnough) {
+  Start({"--ingress-connection-age-max=200ms"});
+  RawConnection connection = Connect();
+  const absl::Time deadline = absl::Now() + RawConnection::kPatience;
+  RawResponse response = Ask(connection, Post(Body()));
+  while (response.Field("connection").empty() && absl::Now() < deadline) {
+    response = Ask(connection, Post(Body()));
+  }
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.Field("connection"), "close");
+  EXPECT_TRUE(connection.IsClosed());
+}
+
 TEST_F(AnswersTest, NoRoomOnTheDiskIsUnavailable) {
   Start({"--disk-reserve-bytes=1TiB"});
   RawConnection connection = Connect();

@@ -227,7 +227,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "--file excludes --event"},
         Refused{"Count", {"send", "--count", "-1"}, "--count"},
         Refused{"Rate", {"send", "--rate", "fast"}, "--rate: 'fast'"},
-        Refused{"Ingress", {"send", "--ingress", "https://relay"}, "not http"},
+        Refused{"Ingress", {"send", "--ingress", "ftp://relay"}, "nor https"},
         Refused{"NoKey", {"get"}, "KEY"}),
     [](const ::testing::TestParamInfo<Refused>& test) {
       return std::string(test.param.name);

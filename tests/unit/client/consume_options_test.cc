@@ -51,8 +51,8 @@ TEST(ConsumeOptionsTest, SaysWhatIsWrong) {
     return exit.text;
   };
 
-  EXPECT_THAT(refused({"--forward", "https://localhost"}),
-              HasSubstr("its scheme is not http"));
+  EXPECT_THAT(refused({"--forward", "ftp://localhost"}),
+              HasSubstr("its scheme is neither http nor https"));
   EXPECT_THAT(refused({"--forward", "http://h/a b"}),
               HasSubstr("printable ASCII"));
   EXPECT_THAT(refused({"--forward", "http://h", "--exec", "true"}),

@@ -32,11 +32,16 @@ TEST(IngressUrlTest, TakesAddressesAndUrls) {
             "relay.internal:80/webhooks/signplus");
   EXPECT_EQ(Url("http://relay:8080/"), "relay:8080/webhooks/signplus");
   EXPECT_EQ(Url("http://relay/a/b"), "relay:80/a/b");
+  EXPECT_EQ(Url("https://relay"), "relay:443/webhooks/signplus");
+  EXPECT_EQ(Url("https://relay:8443/a"), "relay:8443/a");
+  EXPECT_TRUE(ParseIngressUrl("https://relay")->tls);
+  EXPECT_FALSE(ParseIngressUrl("http://relay")->tls);
   EXPECT_EQ(Url("[::1]:8080"), "[::1]:8080/webhooks/signplus");
 }
 
 TEST(IngressUrlTest, SaysWhatIsWrong) {
-  EXPECT_THAT(Url("https://relay"), HasSubstr("its scheme is not http"));
+  EXPECT_THAT(Url("ftp://relay"),
+              HasSubstr("its scheme is neither http nor https"));
   EXPECT_THAT(Url("relay"), HasSubstr("the port is missing"));
   EXPECT_THAT(Url(":8080"), HasSubstr("the host is missing"));
   EXPECT_THAT(Url("relay:http"), HasSubstr("its port is not a number"));

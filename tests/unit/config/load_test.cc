@@ -210,6 +210,35 @@ TEST_F(LoadTest, RefusesAnOpenIngressWithoutTokens) {
       Errors({"--ingress-address=0.0.0.0:8080", "--ingress-token-file=tokens"}),
       "");
   EXPECT_EQ(Errors({"--ingress-address=[::1]:8080"}), "");
+  EXPECT_EQ(
+      Errors({"--ingress-address=0.0.0.0:8080", "--ingress-tls-cert-file=c",
+              "--ingress-tls-key-file=k", "--ingress-tls-client-ca-file=a"}),
+      "");
+}
+
+TEST_F(LoadTest, RefusesAnOpenAdminPortWithoutClientCertificates) {
+  const std::string open = "--admin-address=0.0.0.0:8081";
+  const std::vector<std::string> tls = {"--admin-tls-cert-file=c",
+                                        "--admin-tls-key-file=k"};
+  EXPECT_THAT(Errors({open}),
+              AllOf(HasSubstr("--admin-address"), HasSubstr("--insecure-admin"),
+                    HasSubstr("--admin-tls-client-ca-file")));
+  EXPECT_THAT(Errors({open, tls[0], tls[1]}), HasSubstr("--admin-address"));
+  EXPECT_EQ(Errors({open, tls[0], tls[1], "--admin-tls-client-ca-file=a"}), "");
+  EXPECT_EQ(Errors({open, "--insecure-admin"}), "");
+  EXPECT_EQ(Errors({"--admin-address=[::1]:8081"}), "");
+}
+
+TEST_F(LoadTest, RefusesHalfOfTls) {
+  for (const std::string prefix : {"--ingress-tls-", "--admin-tls-"}) {
+    EXPECT_THAT(Errors({prefix + "cert-file=c"}),
+                HasSubstr("without " + prefix + "key-file"));
+    EXPECT_THAT(Errors({prefix + "key-file=k"}),
+                HasSubstr("without " + prefix + "cert-file"));
+    EXPECT_THAT(Errors({prefix + "client-ca-file=a"}),
+                HasSubstr(prefix + "client-ca-file: "));
+    EXPECT_EQ(Errors({prefix + "cert-file=c", prefix + "key-file=k"}), "");
+  }
 }
 
 TEST_F(LoadTest, TakesSignaturesForTokensOnAnOpenIngress) {

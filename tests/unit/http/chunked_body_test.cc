@@ -52,6 +52,15 @@ TEST(ChunkedBodyTest, DecodesAnEmptyBody) {
   EXPECT_EQ(decoded.body, "");
 }
 
+TEST(ChunkedBodyTest, LimitsTheZerosInFrontOfASize) {
+  const std::string zeros(kChunkSizeDigitsMax - 1, '0');
+  EXPECT_EQ(Decode(zeros + "1\r\na\r\n0\r\n\r\n", 100).body, "a");
+  // Each size has its own.
+  EXPECT_TRUE(Decode(zeros + "1\r\na\r\n" + zeros + "0\r\n\r\n", 100).done);
+  EXPECT_EQ(Decode(zeros + "00", 100).status.code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ChunkedBodyTest, WantsMoreUntilTheLastChunk) {
   EXPECT_FALSE(Decode("5\r\nhello\r\n0\r\n\r", 100).done);
 }

@@ -107,6 +107,16 @@ TEST(FramingTest, SkipsOneEmptyLineInFront) {
   EXPECT_EQ(CodeOf("\n" + Head("")), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(FramingTest, KnowsByTheFirstByteWhatIsNoRequest) {
+  for (const std::string& bytes : std::vector<std::string>{
+           "\x16", "\x16\x03\x01", std::string(1, '\0'), " ", "{", "\x80"}) {
+    EXPECT_EQ(CodeOf(bytes), absl::StatusCode::kInvalidArgument)
+        << absl::CEscape(bytes);
+  }
+  EXPECT_TRUE(ParseHead("").ok());
+  EXPECT_TRUE(ParseHead("\r").ok());
+}
+
 TEST(FramingTest, KnowsWhetherTheConnectionStaysOpen) {
   struct Case {
     std::string version;

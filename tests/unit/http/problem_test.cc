@@ -49,5 +49,14 @@ TEST(ProblemTest, EveryReasonHasItsNameAndStatus) {
   EXPECT_EQ(NameOf(Reason::kMalformedJson), "MALFORMED_JSON");
 }
 
+// Senders take a redirect, or a 410, for "stop sending".
+TEST(ProblemTest, NoReasonMakesASenderStop) {
+  for (int i = 0; i <= static_cast<int>(kReasonLast); ++i) {
+    const unsigned status = StatusOf(static_cast<Reason>(i));
+    EXPECT_GE(status, 400U);
+    EXPECT_NE(status, 410U);
+  }
+}
+
 }  // namespace
 }  // namespace enveloperelay
