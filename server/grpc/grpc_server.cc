@@ -6,7 +6,6 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
@@ -35,6 +34,7 @@
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "server/base/address.h"
 #include "server/grpc/event_service.h"
+#include "server/grpc/port_credentials.h"
 #include "server/log/tail.h"
 
 namespace enveloperelay {
@@ -47,6 +47,7 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // Clients may ask every 10 s; a second less, for they do it with some jitter,
 // and three pings that come too early cost them the connection.
 constexpr absl::Duration kClientPingIntervalMin = absl::Seconds(9);
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 // Streams that one connection may have beyond what the server lets in, so that
 // one too many is told so instead of waiting unseen at the client.
 constexpr size_t kRefusedStreamsMax = 1000;
@@ -122,6 +123,8 @@ void Configure(const GrpcServer::Options& options,
   set(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       Milliseconds(kClientPingIntervalMin));
+  // Connections that do not get as far as HTTP/2, TLS included.
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.metadata_bytes_max));
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
       static_cast<int>(options.calls.streams_max + kRefusedStreamsMax));
@@ -136,8 +139,14 @@ std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
 }  // namespace
 
 GrpcServer::GrpcServer(const Options& options, const Environment& environment)
-    : calls_(options.calls),
+    : guard_(environment.access, environment.clock, environment.registry),
+      calls_(options.calls, environment.registry),
       pool_(options.threads, environment.log.tail()),
+      access_watch_({.access = environment.access,
+                     .guard = guard_,
+                     .calls = calls_,
+                     .clock = environment.clock},
+                    pool_),
       host_(pool_),
       subscriptions_({.log = environment.log,
                       .store = environment.store,
@@ -152,11 +161,20 @@ GrpcServer::GrpcServer(const Options& options, const Environment& environment)
                options.server_id.empty() ? HostName() : options.server_id,
            .max_stream_age = options.max_stream_age,
            .stall_timeout = options.stall_timeout},
-          {.log = environment.log, .calls = calls_, .pool = pool_},
+          {.log = environment.log,
+           .calls = calls_,
+           .pool = pool_,
+           .guard = guard_},
           environment.clock, subscriptions_, management_, environment.registry),
       subscription_service_(
-          {.log = environment.log, .calls = calls_, .pool = pool_},
-          management_) {}
+          {.log = environment.log,
+           .calls = calls_,
+           .pool = pool_,
+           .guard = guard_},
+          management_),
+      credentials_(std::make_shared<PortCredentials>(
+          environment.certificates, options.client_certificates,
+          environment.access)) {}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const Options& options, const Environment& environment) {
@@ -172,7 +190,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::ServerBuilder builder;
   Configure(options, builder);
   builder.AddListeningPort(options.address.ToString(),
-                           grpc::InsecureServerCredentials(), &server->port_);
+                           server->credentials_, &server->port_);
   builder.RegisterService(&server->event_service_);
   builder.RegisterService(&server->subscription_service_);
   server->server_ = builder.BuildAndStart();

@@ -45,6 +45,9 @@ absl::Status WorkerSupersededError(std::string_view worker_id);
 // There are as many subscriptions as there may be.
 absl::Status SubscriptionLimitError(size_t subscriptions_max);
 absl::Status StreamLimitError(std::string_view limit);
+// `what` says what is wrong, and never repeats a credential.
+absl::Status CredentialsInvalidError(std::string_view what);
+absl::Status AccessDeniedError(std::string_view what);
 absl::Status DrainingError();
 
 // Returns `status` of the log as the row of the contract that it belongs to:
