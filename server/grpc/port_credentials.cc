@@ -93,8 +93,12 @@ grpc_ssl_certificate_config_reload_status PortCredentials::Fetch(
   const grpc_ssl_pem_key_cert_pair pair = {
       .private_key = texts.key.c_str(),
       .cert_chain = texts.certificate.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      texts.client_ca.empty() ? nullptr : texts.client_ca.c_str(), &pair, 1);
+  // gRPC stops the process when there are no roots, also where no client is
+  // asked for a certificate. Then any will do.
+  const std::string& roots =
+      texts.client_ca.empty() ? texts.certificate : texts.client_ca;
+  *config =
+      grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   fetched = version;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
