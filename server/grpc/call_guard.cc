@@ -3,6 +3,7 @@
 #include <grpcpp/server_context.h>
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +18,6 @@
 #include "server/access/caller.h"
 #include "server/access/method.h"
 #include "server/base/clock.h"
-#include "server/base/mutex.h"
 #include "server/grpc/peer.h"
 #include "server/stream/errors.h"
 
@@ -42,7 +42,7 @@ absl::Status FromAccess(const absl::Status& status) {
 
 CallGuard::CallGuard(const Access& access, const Clock& clock,
                      prometheus::Registry& registry)
-    : access_(access), clock_(clock) {
+    : access_(access), clock_(clock), lines_(kLineInterval) {
   prometheus::Family<prometheus::Counter>& family =
       prometheus::BuildCounter()
           .Name("envelope_relay_grpc_refused_calls_total")
@@ -89,22 +89,11 @@ void CallGuard::Refused(const grpc::ServerContextBase& context, Method method,
   const auto found = refusals_.find(reason);
   if (found == refusals_.end()) return;
   found->second->Increment();
-  int unlogged = 0;
-  {
-    const absl::Time now = clock_.Now();
-    const MutexLock lock(mutex_);
-    // A clock that was set back must not silence it.
-    if (now < next_line_ && now > next_line_ - kLineInterval) {
-      ++unlogged_;
-      return;
-    }
-    next_line_ = now + kLineInterval;
-    unlogged = std::exchange(unlogged_, 0);
-  }
-  spdlog::warn("refused {} from {} with {}: {}{}", NameOf(method),
-               context.peer(), reason, std::string(status.message()),
-               unlogged > 0 ? fmt::format(" ({} more were not logged)", unlogged)
-                            : std::string());
+  const std::optional<int> held_back = lines_.Admit(clock_.Now());
+  if (!held_back.has_value()) return;
+  spdlog::warn("refused {} from {} with {}: {} ({} more before it)",
+               NameOf(method), context.peer(), reason,
+               std::string(status.message()), *held_back);
 }
 
 }  // namespace enveloperelay

@@ -8,17 +8,15 @@
 #include <string>
 #include <string_view>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/registry.h"
 #include "server/access/access.h"
 #include "server/access/caller.h"
 #include "server/access/method.h"
 #include "server/base/clock.h"
-#include "server/base/mutex.h"
+#include "server/base/log_limit.h"
 
 namespace enveloperelay {
 
@@ -56,15 +54,13 @@ class CallGuard {
   // Tells that a call has been refused with `status`, if it is a matter of who
   // called: CREDENTIALS_INVALID, ACCESS_DENIED, STREAM_LIMIT.
   void Refused(const grpc::ServerContextBase& context, Method method,
-               const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+               const absl::Status& status);
 
  private:
   const Access& access_;
   const Clock& clock_;
   std::map<std::string_view, prometheus::Counter*> refusals_;
-  Mutex mutex_;
-  absl::Time next_line_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  int unlogged_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogLimit lines_;
 };
 
 }  // namespace enveloperelay

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,7 @@
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "server/base/address.h"
+#include "server/base/log_limit.h"
 #include "server/grpc/event_service.h"
 #include "server/grpc/port_credentials.h"
 #include "server/log/tail.h"
@@ -55,6 +57,8 @@ constexpr size_t kRefusedStreamsMax = 1000;
 // open once all others have ended: for what is on its way to them.
 constexpr absl::Duration kCloseGrace = absl::Milliseconds(250);
 
+constexpr absl::Duration kGrpcLineInterval = absl::Milliseconds(100);
+
 std::string HostName() {
   std::array<char, 256> name = {};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -70,11 +74,16 @@ uint64_t RandomBits() {
   return absl::Uniform<uint64_t>(random);
 }
 
-// gRPC's own logging, in the relay's.
+// gRPC's own logging, in the relay's. A failed handshake of whoever is a line
+// of it.
 void LogForGrpc(gpr_log_func_args* args) {
+  static auto& errors = *new LogLimit(kGrpcLineInterval);
   switch (args->severity) {
     case GPR_LOG_SEVERITY_ERROR:
-      spdlog::error("gRPC: {}", args->message);
+      if (const std::optional<int> held_back = errors.Admit(absl::Now())) {
+        spdlog::error("gRPC: {} ({} more before it)", args->message,
+                      *held_back);
+      }
       break;
     case GPR_LOG_SEVERITY_INFO:
       spdlog::info("gRPC: {}", args->message);

@@ -150,6 +150,9 @@ TEST_F(GrpcTlsTest, ANewCertificateIsServedWithoutARestart) {
   const TestCa next("Next CA");
   WriteServerCertificate(next.IssueServer());
   WriteClientCa(next);
+  const absl::Status told = relay_->WaitForLog("read again: ");
+  EXPECT_TRUE(told.ok()) << told;
+  // The CA may be read a moment after the two others.
   EXPECT_TRUE(Eventually([&] {
     return GetLogOver(Tls(next, next.IssueClientWithUri(kSpiffeId))).ok();
   }));
