@@ -33,10 +33,10 @@ absl::StatusOr<std::string> ReadPem(const std::string& path,
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
   if (file.bad() || !file.eof()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "cannot read %s: %s", path,
-        text.size() > kFileBytesMax ? "it is larger than 1 MiB"
-                                    : std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("cannot read %s: %s", path,
+                        text.size() > kFileBytesMax ? "it is larger than 1 MiB"
+                                                    : std::strerror(errno)));
   }
   // gRPC would only say, much later, that it cannot connect.
   if (text.find(absl::StrFormat("%s-----", kind)) == std::string::npos) {
@@ -80,7 +80,8 @@ bool IsLoopbackTarget(std::string_view target) {
   if (host == "localhost" || host == "[::1]") return true;
   // 127.0.0.0/8, and no name that begins so.
   return host.starts_with("127.") && std::ranges::all_of(host, [](char c) {
-           return c == '.' || absl::ascii_isdigit(static_cast<unsigned char>(c));
+           return c == '.' ||
+                  absl::ascii_isdigit(static_cast<unsigned char>(c));
          });
 }
 
@@ -118,9 +119,10 @@ absl::StatusOr<std::string> ReadToken(const std::string& token_file) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "cannot read %s: %s", token_file, std::strerror(errno)));
   }
-  const bool plain = std::ranges::all_of(
-      token, [](char c) { return c > ' ' && c < '\x7f'; });
-  if (token.empty() || token.size() > kTokenBytesMax || !plain || file >> more) {
+  const bool plain =
+      std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (token.empty() || token.size() > kTokenBytesMax || !plain ||
+      file >> more) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: allowed is one token of at most 256 characters", token_file));
   }

@@ -13,9 +13,9 @@
 
 namespace enveloperelay::client {
 
-// Returns what is wrong with `options`, of a connection to `target`; what stands
-// in the files is not looked at. `credentials`: the caller has some of its own.
-// Errors: kInvalidArgument, naming the field.
+// Returns what is wrong with `options`, of a connection to `target`; what
+// stands in the files is not looked at. `credentials`: the caller has some of
+// its own. Errors: kInvalidArgument, naming the field.
 absl::Status CheckSecurity(const SecurityOptions& options,
                            std::string_view target, bool credentials);
 
@@ -23,8 +23,8 @@ absl::Status CheckSecurity(const SecurityOptions& options,
 // somebody else resolves, but for localhost.
 bool IsLoopbackTarget(std::string_view target);
 
-// The credentials of a channel. Errors: kInvalidArgument (a file cannot be read,
-// or is no certificate or key), with its path.
+// The credentials of a channel. Errors: kInvalidArgument (a file cannot be
+// read, or is no certificate or key), with its path.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
     const SecurityOptions& options);
 

@@ -335,7 +335,8 @@ absl::Status Worker::Impl::Acknowledge(const v1::AcknowledgeRequest& request,
     if (!channel.ok()) return Passing(channel.status());
     stub_ = v1::EnvelopeEventService::NewStub(*channel);
   }
-  absl::StatusOr<std::string> token = ReadToken(connection_.security.token_file);
+  absl::StatusOr<std::string> token =
+      ReadToken(connection_.security.token_file);
   if (!token.ok()) return Passing(token.status());
   token_ = *std::move(token);
   grpc::ClientContext context;

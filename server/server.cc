@@ -149,13 +149,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
     parts.grpc_certificates = *std::move(certificates);
   }
 
-  auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config),
-                                {.log = *parts.log,
-                                 .store = parts.log->state(),
-                                 .clock = clock,
-                                 .registry = parts.registry,
-                                 .access = *parts.access,
-                                 .certificates = parts.grpc_certificates.get()});
+  auto grpc =
+      GrpcServer::Start(GrpcOptionsOf(options.config),
+                        {.log = *parts.log,
+                         .store = parts.log->state(),
+                         .clock = clock,
+                         .registry = parts.registry,
+                         .access = *parts.access,
+                         .certificates = parts.grpc_certificates.get()});
   if (!grpc.ok()) return Named("--grpc-address", grpc.status());
   parts.grpc = *std::move(grpc);
 

@@ -175,8 +175,8 @@ std::variant<CommandLine, Exit> ParseCommandLine(
   if (NeedsGrpc(line.command)) {
     absl::StatusOr<SecurityOptions> security = SecurityOf(given);
     if (!security.ok()) {
-      return UsageError(app, CLI::ValidationError(
-                                 std::string(security.status().message())));
+      return UsageError(
+          app, CLI::ValidationError(std::string(security.status().message())));
     }
     line.security = *std::move(security);
   }

@@ -69,11 +69,12 @@ struct CreateTokenCommand {
 // What the user asked for. A request is sent as it is, and the answer printed.
 using Command =
     std::variant<SendCommand, SubscribeCommand, ListCommand, GetCommand,
-                 LogCommand, ConsumeCommand, CreateTokenCommand, ListSubscriptionsCommand,
-                 v1::CreateSubscriptionRequest, v1::GetSubscriptionRequest,
-                 v1::UpdateSubscriptionRequest, v1::DeleteSubscriptionRequest,
-                 v1::SeekSubscriptionRequest, v1::ListDeadLettersRequest,
-                 v1::ReplayDeadLettersRequest, v1::DeleteDeadLettersRequest>;
+                 LogCommand, ConsumeCommand, CreateTokenCommand,
+                 ListSubscriptionsCommand, v1::CreateSubscriptionRequest,
+                 v1::GetSubscriptionRequest, v1::UpdateSubscriptionRequest,
+                 v1::DeleteSubscriptionRequest, v1::SeekSubscriptionRequest,
+                 v1::ListDeadLettersRequest, v1::ReplayDeadLettersRequest,
+                 v1::DeleteDeadLettersRequest>;
 
 // The command and where it goes.
 struct CommandLine {

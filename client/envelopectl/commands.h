@@ -26,18 +26,18 @@ absl::Status Run(const ConsumeCommand& command, const Relay& relay,
                  const Console& console);
 absl::Status Run(const CreateTokenCommand& command, const Relay& relay,
                  const Console& console);
-absl::Status Run(const ListSubscriptionsCommand& command,
-                 const Relay& relay, const Console& console);
+absl::Status Run(const ListSubscriptionsCommand& command, const Relay& relay,
+                 const Console& console);
 absl::Status Run(const v1::CreateSubscriptionRequest& request,
                  const Relay& relay, const Console& console);
-absl::Status Run(const v1::GetSubscriptionRequest& request,
-                 const Relay& relay, const Console& console);
+absl::Status Run(const v1::GetSubscriptionRequest& request, const Relay& relay,
+                 const Console& console);
 absl::Status Run(const v1::UpdateSubscriptionRequest& request,
                  const Relay& relay, const Console& console);
 absl::Status Run(const v1::DeleteSubscriptionRequest& request,
                  const Relay& relay, const Console& console);
-absl::Status Run(const v1::SeekSubscriptionRequest& request,
-                 const Relay& relay, const Console& console);
+absl::Status Run(const v1::SeekSubscriptionRequest& request, const Relay& relay,
+                 const Console& console);
 absl::Status Run(v1::ListDeadLettersRequest request, const Relay& relay,
                  const Console& console);
 absl::Status Run(const v1::ReplayDeadLettersRequest& request,

@@ -38,8 +38,7 @@ constexpr absl::Duration kStopTimeout = absl::Hours(1);
 // Whether there is a relay at all. A worker would try again for good, but
 // one that was never there is most likely a wrong address.
 // `context` is that of the only call.
-absl::Status FindRelay(const Relay& relay,
-                       grpc::ClientContext& context) {
+absl::Status FindRelay(const Relay& relay, grpc::ClientContext& context) {
   const auto stub = Connect<v1::EnvelopeEventService>(relay);
   AddToken(relay.token, context);
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
@@ -67,8 +66,8 @@ void NoteLate(const v1::Settlement& settlement, v1::SettlementStatus status) {
                            : "too late; it will be delivered again"));
 }
 
-WorkerOptions MakeOptions(const ConsumeCommand& command,
-                          const Relay& relay, const Console& console) {
+WorkerOptions MakeOptions(const ConsumeCommand& command, const Relay& relay,
+                          const Console& console) {
   WorkerOptions options{.target = relay.target,
                         .security = relay.security,
                         .subscription = command.request.subscription()};
@@ -84,7 +83,7 @@ WorkerOptions MakeOptions(const ConsumeCommand& command,
   }
   options.stop_timeout = kStopTimeout;
   options.on_retry = [target = relay.target](const absl::Status& status,
-                              absl::Duration delay) {
+                                             absl::Duration delay) {
     NoteRetry(status, delay, target);
   };
   options.on_gap = NoteGap;

@@ -76,8 +76,8 @@ absl::Status Run(v1::ListDeadLettersRequest request, const Relay& relay,
 absl::Status Run(const v1::ReplayDeadLettersRequest& request,
                  const Relay& relay, const Console& console) {
   v1::ReplayDeadLettersResponse response;
-  absl::Status status = Call(*Connect(relay), relay, &Stub::ReplayDeadLetters,
-                             request, response);
+  absl::Status status =
+      Call(*Connect(relay), relay, &Stub::ReplayDeadLetters, request, response);
   if (!status.ok()) return status;
   return PrintCount(response, "replayed", response.replayed(),
                     request.dry_run(), console);
@@ -86,8 +86,8 @@ absl::Status Run(const v1::ReplayDeadLettersRequest& request,
 absl::Status Run(const v1::DeleteDeadLettersRequest& request,
                  const Relay& relay, const Console& console) {
   v1::DeleteDeadLettersResponse response;
-  absl::Status status = Call(*Connect(relay), relay, &Stub::DeleteDeadLetters,
-                             request, response);
+  absl::Status status =
+      Call(*Connect(relay), relay, &Stub::DeleteDeadLetters, request, response);
   if (!status.ok()) return status;
   return PrintCount(response, "deleted", response.deleted(), request.dry_run(),
                     console);

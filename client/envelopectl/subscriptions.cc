@@ -44,8 +44,7 @@ absl::Status CallAndPrint(grpc::Status (Stub::*method)(grpc::ClientContext*,
                           const Request& request, const Relay& relay,
                           const Console& console) {
   Response response;
-  absl::Status status =
-      Call(*Connect(relay), relay, method, request, response);
+  absl::Status status = Call(*Connect(relay), relay, method, request, response);
   if (!status.ok()) return status;
   return Print(response.subscription(), console);
 }
@@ -57,8 +56,8 @@ absl::Status Run(const v1::CreateSubscriptionRequest& request,
   return CallAndPrint(&Stub::CreateSubscription, request, relay, console);
 }
 
-absl::Status Run(const v1::GetSubscriptionRequest& request,
-                 const Relay& relay, const Console& console) {
+absl::Status Run(const v1::GetSubscriptionRequest& request, const Relay& relay,
+                 const Console& console) {
   return CallAndPrint(&Stub::GetSubscription, request, relay, console);
 }
 
@@ -67,16 +66,16 @@ absl::Status Run(const v1::UpdateSubscriptionRequest& request,
   return CallAndPrint(&Stub::UpdateSubscription, request, relay, console);
 }
 
-absl::Status Run(const v1::SeekSubscriptionRequest& request,
-                 const Relay& relay, const Console& console) {
+absl::Status Run(const v1::SeekSubscriptionRequest& request, const Relay& relay,
+                 const Console& console) {
   return CallAndPrint(&Stub::SeekSubscription, request, relay, console);
 }
 
 absl::Status Run(const v1::DeleteSubscriptionRequest& request,
                  const Relay& relay, const Console& console) {
   v1::DeleteSubscriptionResponse response;
-  absl::Status status = Call(*Connect(relay), relay,
-                             &Stub::DeleteSubscription, request, response);
+  absl::Status status = Call(*Connect(relay), relay, &Stub::DeleteSubscription,
+                             request, response);
   if (!status.ok()) return status;
   if (console.format == OutputFormat::kTable) {
     console.output.Write("deleted " + Escape(request.name()) + '\n');

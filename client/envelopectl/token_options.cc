@@ -33,8 +33,8 @@ std::string CheckName(const std::string& text) {
   const bool allowed =
       !text.empty() && text.size() <= 64 &&
       std::ranges::all_of(text, [](char c) {
-        return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-               c == '.' || c == '_' || c == '-';
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+               c == '_' || c == '-';
       });
   if (allowed) return "";
   return absl::StrFormat(

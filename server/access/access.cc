@@ -35,8 +35,8 @@ std::string_view ReadBearer(std::string_view authorization) {
   }
   std::string_view token = authorization.substr(kScheme.size());
   token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-  const bool plain = std::ranges::all_of(
-      token, [](char c) { return c > ' ' && c < '\x7f'; });
+  const bool plain =
+      std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
   if (!plain || token.size() > TokenFile::kTokenBytesMax) return {};
   return token;
 }
@@ -80,20 +80,21 @@ absl::StatusOr<std::unique_ptr<Access>> Access::Load(
     const AccessOptions& options, WatchedFiles& files, const Clock& clock) {
   std::unique_ptr<Access> access(new Access(options, clock));
   // Reads a file of T into `field` of the rules.
-  const auto watch = [&]<typename T>(const std::string& path,
-                                     std::shared_ptr<const T> Rules::* field)
-      -> absl::Status {
+  const auto watch =
+      [&]<typename T>(const std::string& path,
+                      std::shared_ptr<const T> Rules::* field) -> absl::Status {
     if (path.empty()) return absl::OkStatus();
-    return files.Watch(
-        {path}, [rules = access->rules_, path,
-                 field](std::span<const std::string> texts) -> absl::Status {
-          absl::StatusOr<T> parsed = T::Parse(texts[0], path);
-          if (!parsed.ok()) return parsed.status();
-          const MutexLock lock(rules->mutex);
-          (*rules).*field = std::make_shared<const T>(*std::move(parsed));
-          if (rules->on_change) rules->on_change();
-          return absl::OkStatus();
-        });
+    return files.Watch({path},
+                       [rules = access->rules_, path, field](
+                           std::span<const std::string> texts) -> absl::Status {
+                         absl::StatusOr<T> parsed = T::Parse(texts[0], path);
+                         if (!parsed.ok()) return parsed.status();
+                         const MutexLock lock(rules->mutex);
+                         (*rules).*field =
+                             std::make_shared<const T>(*std::move(parsed));
+                         if (rules->on_change) rules->on_change();
+                         return absl::OkStatus();
+                       });
   };
   absl::Status status = watch(options.token_file, &Rules::tokens);
   if (status.ok()) status = watch(options.policy_file, &Rules::policy);
@@ -137,10 +138,9 @@ absl::StatusOr<Caller> Access::Identify(const Presented& presented) const {
 
 absl::StatusOr<Caller> Access::IdentifyByToken(
     const Presented& presented) const {
-  const std::string_view token =
-      presented.authorization.size() == 1
-          ? ReadBearer(presented.authorization[0])
-          : std::string_view();
+  const std::string_view token = presented.authorization.size() == 1
+                                     ? ReadBearer(presented.authorization[0])
+                                     : std::string_view();
   if (token.empty()) {
     return absl::UnauthenticatedError(
         "the metadata authorization must be given once, as 'Bearer TOKEN'");
@@ -190,8 +190,7 @@ std::function<bool(const std::string& subscription)> Access::Filter(
     const Caller& caller, Method method) const {
   return [policy = policy(), principal = caller.principal,
           method](const std::string& subscription) {
-    return policy == nullptr ||
-           policy->Allows(principal, method, subscription);
+    return policy == nullptr || policy->Allows(principal, method, subscription);
   };
 }
 

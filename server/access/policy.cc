@@ -44,7 +44,8 @@ std::string_view CheckPrincipal(std::string_view text) {
     const std::string_view name = text.substr(kind.size());
     if (name.empty()) break;
     // A wildcard certificate is a principal of its own.
-    const std::string_view rest = name.starts_with("*.") ? name.substr(1) : name;
+    const std::string_view rest =
+        name.starts_with("*.") ? name.substr(1) : name;
     if (Stem(rest).find('*') != std::string_view::npos) {
       return "'*' may stand at the end only";
     }
@@ -80,7 +81,8 @@ class PolicyReader {
     for (const auto& [key, node] : file) {
       rules = node.as_array();
       if (key.str() != "allow" || rules == nullptr) {
-        return Wrong(key.source(), key.str(), "allowed are only [[allow]] rules");
+        return Wrong(key.source(), key.str(),
+                     "allowed are only [[allow]] rules");
       }
     }
     if (rules == nullptr || rules->empty()) {
@@ -102,10 +104,9 @@ class PolicyReader {
  private:
   absl::Status Wrong(const toml::source_region& where, std::string_view field,
                      std::string_view what) const {
-    return absl::InvalidArgumentError(absl::StrCat("policy file ", path_,
-                                                   " line ", where.begin.line,
-                                                   ": ", ToAbsl(field), ": ",
-                                                   ToAbsl(what)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("policy file ", path_, " line ", where.begin.line, ": ",
+                     ToAbsl(field), ": ", ToAbsl(what)));
   }
   absl::Status WrongName(const toml::node& node, std::string_view field,
                          std::string_view name, std::string_view what) const {
@@ -122,7 +123,8 @@ class PolicyReader {
     for (const auto& [key, value] : table) {
       absl::Status status;
       if (key.str() == "principals") {
-        status = ReadPatterns(value, key.str(), CheckPrincipal, rule.principals);
+        status =
+            ReadPatterns(value, key.str(), CheckPrincipal, rule.principals);
       } else if (key.str() == "subscriptions") {
         status = ReadPatterns(value, key.str(), CheckSubscription,
                               rule.subscriptions);
@@ -195,9 +197,8 @@ class PolicyReader {
         [&](const toml::node& node, const std::string& name) -> absl::Status {
           const std::string_view wrong = check(name);
           if (!wrong.empty()) return WrongName(node, field, name, wrong);
-          patterns.emplace_back(name.starts_with("dns:")
-                                    ? absl::AsciiStrToLower(name)
-                                    : name);
+          patterns.emplace_back(
+              name.starts_with("dns:") ? absl::AsciiStrToLower(name) : name);
           return absl::OkStatus();
         });
   }

@@ -73,12 +73,13 @@ absl::StatusOr<TokenFile::Token> ReadLine(absl::string_view line,
   token.name = std::string(words[0]);
   token.hash = ReadHash(words[1]);
   if (token.hash.empty()) {
-    return BadLine(path, number,
-                   "a hash is 'sha256:' and 64 hexadecimal digits; 'envelopectl "
-                   "token create' prints a line");
+    return BadLine(
+        path, number,
+        "a hash is 'sha256:' and 64 hexadecimal digits; 'envelopectl "
+        "token create' prints a line");
   }
-  if (words.size() == 3 && !absl::ParseTime(absl::RFC3339_full, words[2],
-                                            &token.expires, nullptr)) {
+  if (words.size() == 3 &&
+      !absl::ParseTime(absl::RFC3339_full, words[2], &token.expires, nullptr)) {
     return BadLine(path, number,
                    "the time of expiry is one such as 2027-01-31T00:00:00Z");
   }

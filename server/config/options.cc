@@ -380,12 +380,11 @@ void AddGrpc(std::vector<Option>& options) {
             .default_text = "",
             .help = "Certificate of the gRPC port in PEM, followed by those "
                     "between it and its root. Read again when it changes."}));
-  options.push_back(
-      Path(&Config::grpc_tls_key_file, false,
-           {.name = "grpc-tls-key-file",
-            .group = group,
-            .default_text = "",
-            .help = "Private key of that certificate, in PEM."}));
+  options.push_back(Path(&Config::grpc_tls_key_file, false,
+                         {.name = "grpc-tls-key-file",
+                          .group = group,
+                          .default_text = "",
+                          .help = "Private key of that certificate, in PEM."}));
   options.push_back(
       Path(&Config::grpc_tls_client_ca_file, false,
            {.name = "grpc-tls-client-ca-file",
@@ -394,14 +393,14 @@ void AddGrpc(std::vector<Option>& options) {
             .help = "Certificates, in PEM, of those who certify clients. A "
                     "caller must show a certificate, or a token of "
                     "--grpc-token-file if that is given, too."}));
-  options.push_back(
-      Path(&Config::grpc_token_file, false,
-           {.name = "grpc-token-file",
-            .group = group,
-            .default_text = "",
-            .help = "Hashes of the tokens that callers may show, as 'envelopectl "
-                    "token create' prints them, one a line. Read again when it "
-                    "changes."}));
+  options.push_back(Path(
+      &Config::grpc_token_file, false,
+      {.name = "grpc-token-file",
+       .group = group,
+       .default_text = "",
+       .help = "Hashes of the tokens that callers may show, as 'envelopectl "
+               "token create' prints them, one a line. Read again when it "
+               "changes."}));
   options.push_back(
       Path(&Config::grpc_policy_file, false,
            {.name = "grpc-policy-file",

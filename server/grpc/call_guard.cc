@@ -64,10 +64,10 @@ absl::StatusOr<Caller> CallGuard::Identify(
 
 absl::Status CallGuard::Check(const CallRight& right) const {
   // A list shows what the caller may see; it need not be all.
-  return FromAccess(right.method == Method::kListSubscriptions
-                        ? access_.CheckAny(right.caller, right.method)
-                        : access_.Check(right.caller, right.method,
-                                        right.subscription));
+  return FromAccess(
+      right.method == Method::kListSubscriptions
+          ? access_.CheckAny(right.caller, right.method)
+          : access_.Check(right.caller, right.method, right.subscription));
 }
 
 absl::StatusOr<CallRight> CallGuard::Admit(

@@ -49,10 +49,10 @@ absl::Status Calls::CheckLimits(Kind kind, size_t filter_bytes,
   if (stream && caller.principal != kAnonymous &&
       caller_streams_.Count(caller.principal) >=
           limits_.streams_per_caller_max) {
-    return StreamLimitError(absl::StrCat(
-        "the relay serves at most ", limits_.streams_per_caller_max,
-        " streams at once of one caller, and ", caller.principal,
-        " has as many"));
+    return StreamLimitError(absl::StrCat("the relay serves at most ",
+                                         limits_.streams_per_caller_max,
+                                         " streams at once of one caller, and ",
+                                         caller.principal, " has as many"));
   }
   if (filter_bytes > 0 &&
       filter_bytes_ + filter_bytes > limits_.filter_bytes_max) {
@@ -82,8 +82,8 @@ void Calls::Leave(const Drainable* call) {
 
 void Calls::EndUnless(
     absl::FunctionRef<absl::Status(const CallRight& right)> check) {
-  std::vector<std::pair<std::shared_ptr<Drainable>,
-                        std::shared_ptr<const CallRight>>>
+  std::vector<
+      std::pair<std::shared_ptr<Drainable>, std::shared_ptr<const CallRight>>>
       calls;
   {
     const MutexLock lock(mutex_);

@@ -63,8 +63,7 @@ class Calls {
   void Drain();
   bool draining() const;
   // Ends the calls whose right `check` does not confirm, with what it returns.
-  void EndUnless(
-      absl::FunctionRef<absl::Status(const CallRight& right)> check);
+  void EndUnless(absl::FunctionRef<absl::Status(const CallRight& right)> check);
   // Returns when no call is in, or at `deadline`: then false.
   bool WaitUntilEmpty(std::chrono::steady_clock::time_point deadline);
 
@@ -76,8 +75,7 @@ class Calls {
     std::shared_ptr<const CallRight> right;
   };
 
-  absl::Status CheckLimits(Kind kind, size_t filter_bytes,
-                           const Caller& caller)
+  absl::Status CheckLimits(Kind kind, size_t filter_bytes, const Caller& caller)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t& Count(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return kind == Kind::kStream ? streams_ : unary_calls_;

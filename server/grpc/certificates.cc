@@ -41,8 +41,8 @@ int NoPassword(char* /*buffer*/, int /*size*/, int /*write*/, void* /*user*/) {
 
 absl::Status Broken(const std::string& path, std::string_view what) {
   ERR_clear_error();
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": ", absl::string_view(what.data(), what.size())));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": ", absl::string_view(what.data(), what.size())));
 }
 
 // Reads the first of one or more certificates; null: there is none, or one of
@@ -74,8 +74,9 @@ absl::Status CheckCertificates(const CertificateTexts& texts,
                   "no certificates in PEM, or one of them is broken");
   }
   const Bio bio = Open(texts.key);
-  const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassword, nullptr),
-                EVP_PKEY_free);
+  const Key key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassword, nullptr),
+      EVP_PKEY_free);
   if (key == nullptr) {
     return Broken(files.key, "no private key in PEM without a password");
   }
@@ -96,21 +97,21 @@ absl::StatusOr<std::unique_ptr<Certificates>> Certificates::Load(
       new Certificates(!paths.client_ca.empty()));
   std::vector<std::string> watched = {paths.certificate, paths.key};
   if (certificates->asks_clients()) watched.push_back(paths.client_ca);
-  absl::Status status = files.Watch(
-      std::move(watched),
-      [current = certificates->current_,
-       paths](std::span<const std::string> read) -> absl::Status {
-        CertificateTexts texts = {
-            .certificate = read[0],
-            .key = read[1],
-            .client_ca = read.size() > 2 ? read[2] : std::string()};
-        absl::Status checked = CheckCertificates(texts, paths);
-        if (!checked.ok()) return checked;
-        const MutexLock lock(current->mutex);
-        current->texts = std::move(texts);
-        ++current->version;
-        return absl::OkStatus();
-      });
+  absl::Status status =
+      files.Watch(std::move(watched),
+                  [current = certificates->current_,
+                   paths](std::span<const std::string> read) -> absl::Status {
+                    CertificateTexts texts = {
+                        .certificate = read[0],
+                        .key = read[1],
+                        .client_ca = read.size() > 2 ? read[2] : std::string()};
+                    absl::Status checked = CheckCertificates(texts, paths);
+                    if (!checked.ok()) return checked;
+                    const MutexLock lock(current->mutex);
+                    current->texts = std::move(texts);
+                    ++current->version;
+                    return absl::OkStatus();
+                  });
   if (!status.ok()) return status;
   return certificates;
 }

@@ -327,7 +327,8 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
   absl::StatusOr<CallRight> right =
       environment_.guard.Admit(*context, Method::kListEvents, "");
   if (!right.ok()) {
-    return Refuse(environment_.guard, context, Method::kListEvents, right.status());
+    return Refuse(environment_.guard, context, Method::kListEvents,
+                  right.status());
   }
   const absl::StatusOr<v1::ListEventsRequest> parsed =
       Parse<v1::ListEventsRequest>(request);
@@ -353,7 +354,8 @@ grpc::ServerUnaryReactor* EventService::GetEvent(
   absl::StatusOr<CallRight> right =
       environment_.guard.Admit(*context, Method::kGetEvent, "");
   if (!right.ok()) {
-    return Refuse(environment_.guard, context, Method::kGetEvent, right.status());
+    return Refuse(environment_.guard, context, Method::kGetEvent,
+                  right.status());
   }
   absl::StatusOr<v1::GetEventRequest> parsed =
       Parse<v1::GetEventRequest>(request);

@@ -33,9 +33,9 @@ using EventServiceBase =
                         v1::EnvelopeEventService::Service>>>>>;
 
 // EnvelopeEventService over an EventLog. Its handlers, which gRPC calls on
-// threads of its own, check callers and requests and hand over to the pool; see Stream and
-// Listing for what happens there. Outlives the grpc::Server that it is
-// registered with. Thread-safe.
+// threads of its own, check callers and requests and hand over to the pool; see
+// Stream and Listing for what happens there. Outlives the grpc::Server that it
+// is registered with. Thread-safe.
 class EventService final : public EventServiceBase {
  public:
   // All outlive it.

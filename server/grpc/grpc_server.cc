@@ -49,7 +49,7 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // Clients may ask every 10 s; a second less, for they do it with some jitter,
 // and three pings that come too early cost them the connection.
 constexpr absl::Duration kClientPingIntervalMin = absl::Seconds(9);
-constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 // Streams that one connection may have beyond what the server lets in, so that
 // one too many is told so instead of waiting unseen at the client.
 constexpr size_t kRefusedStreamsMax = 1000;
@@ -175,12 +175,11 @@ GrpcServer::GrpcServer(const Options& options, const Environment& environment)
            .pool = pool_,
            .guard = guard_},
           environment.clock, subscriptions_, management_, environment.registry),
-      subscription_service_(
-          {.log = environment.log,
-           .calls = calls_,
-           .pool = pool_,
-           .guard = guard_},
-          management_),
+      subscription_service_({.log = environment.log,
+                             .calls = calls_,
+                             .pool = pool_,
+                             .guard = guard_},
+                            management_),
       credentials_(std::make_shared<PortCredentials>(
           environment.certificates, options.client_certificates,
           environment.access)) {}
@@ -198,8 +197,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   if (!loaded.ok()) return loaded;
   grpc::ServerBuilder builder;
   Configure(options, builder);
-  builder.AddListeningPort(options.address.ToString(),
-                           server->credentials_, &server->port_);
+  builder.AddListeningPort(options.address.ToString(), server->credentials_,
+                           &server->port_);
   builder.RegisterService(&server->event_service_);
   builder.RegisterService(&server->subscription_service_);
   server->server_ = builder.BuildAndStart();

@@ -97,8 +97,7 @@ grpc_ssl_certificate_config_reload_status PortCredentials::Fetch(
   // asked for a certificate. Then any will do.
   const std::string& roots =
       texts.client_ca.empty() ? texts.certificate : texts.client_ca;
-  *config =
-      grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
+  *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   fetched = version;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }

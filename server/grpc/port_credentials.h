@@ -27,7 +27,8 @@ class PortCredentials final : public grpc::ServerCredentials {
   // Clients' certificates, where these are asked for at all.
   enum class ClientCertificates : uint8_t { kRequired, kOptional };
 
-  // Null `certificates`: plaintext. Both outlive it, and it outlives the server.
+  // Null `certificates`: plaintext. Both outlive it, and it outlives the
+  // server.
   PortCredentials(const Certificates* certificates,
                   ClientCertificates client_certificates, const Access& access);
   ~PortCredentials() override;

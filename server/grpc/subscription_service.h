@@ -16,8 +16,9 @@
 
 namespace enveloperelay {
 
-// SubscriptionService: checks who calls, and hands each call over to the pool and to Management.
-// Outlives the grpc::Server that it is registered with. Thread-safe.
+// SubscriptionService: checks who calls, and hands each call over to the pool
+// and to Management. Outlives the grpc::Server that it is registered with.
+// Thread-safe.
 class SubscriptionService final
     : public v1::SubscriptionService::CallbackService {
  public:
@@ -30,8 +31,8 @@ class SubscriptionService final
       grpc::CallbackServerContext* context,
       const v1::CreateSubscriptionRequest* request,
       v1::CreateSubscriptionResponse* response) override {
-    return Start(context, Method::kCreateSubscription, request->subscription().name(), request,
-                 response);
+    return Start(context, Method::kCreateSubscription,
+                 request->subscription().name(), request, response);
   }
   grpc::ServerUnaryReactor* GetSubscription(
       grpc::CallbackServerContext* context,
@@ -44,8 +45,7 @@ class SubscriptionService final
       grpc::CallbackServerContext* context,
       const v1::ListSubscriptionsRequest* request,
       v1::ListSubscriptionsResponse* response) override {
-    return Start(context, Method::kListSubscriptions, "", request,
-                 response);
+    return Start(context, Method::kListSubscriptions, "", request, response);
   }
   grpc::ServerUnaryReactor* UpdateSubscription(
       grpc::CallbackServerContext* context,
@@ -55,8 +55,7 @@ class SubscriptionService final
     if (request->allow_missing()) {
       // Needs both, whether or not it is there: else the answer would tell.
       const absl::Status status =
-          environment_.guard
-              .Admit(*context, Method::kCreateSubscription, name)
+          environment_.guard.Admit(*context, Method::kCreateSubscription, name)
               .status();
       if (!status.ok()) {
         return Refuse(environment_.guard, context, Method::kCreateSubscription,
@@ -83,28 +82,29 @@ class SubscriptionService final
       grpc::CallbackServerContext* context,
       const v1::ListDeadLettersRequest* request,
       v1::ListDeadLettersResponse* response) override {
-    return Start(context, Method::kListDeadLetters, request->subscription(), request,
-                 response);
+    return Start(context, Method::kListDeadLetters, request->subscription(),
+                 request, response);
   }
   grpc::ServerUnaryReactor* ReplayDeadLetters(
       grpc::CallbackServerContext* context,
       const v1::ReplayDeadLettersRequest* request,
       v1::ReplayDeadLettersResponse* response) override {
-    return Start(context, Method::kReplayDeadLetters, request->subscription(), request,
-                 response);
+    return Start(context, Method::kReplayDeadLetters, request->subscription(),
+                 request, response);
   }
   grpc::ServerUnaryReactor* DeleteDeadLetters(
       grpc::CallbackServerContext* context,
       const v1::DeleteDeadLettersRequest* request,
       v1::DeleteDeadLettersResponse* response) override {
-    return Start(context, Method::kDeleteDeadLetters, request->subscription(), request,
-                 response);
+    return Start(context, Method::kDeleteDeadLetters, request->subscription(),
+                 request, response);
   }
 
  private:
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context,
-                                  Method method, const std::string& subscription,
+                                  Method method,
+                                  const std::string& subscription,
                                   const Request* request, Response* response) {
     return StartManagementCall(environment_, management_, context, method,
                                subscription, request, response);

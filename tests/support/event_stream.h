@@ -44,7 +44,8 @@ class EventStream {
               const v1::SubscribeRequest& request,
               const std::string& token = {})
       : stub_(v1::EnvelopeEventService::NewStub(channel)) {
-    if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + token);
+    if (!token.empty())
+      context_.AddMetadata("authorization", "Bearer " + token);
     context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
     reader_ = stub_->Subscribe(&context_, request);
   }

@@ -28,7 +28,8 @@ class RawCall {
           const std::string& method, const std::string& request,
           const std::string& token = {})
       : stub_(channel) {
-    if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + token);
+    if (!token.empty())
+      context_.AddMetadata("authorization", "Bearer " + token);
     context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(1)));
     call_ = stub_.PrepareCall(&context_, method, &queue_);
     call_->StartCall(Tag());

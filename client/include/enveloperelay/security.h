@@ -6,8 +6,8 @@
 
 namespace enveloperelay::client {
 
-// TLS to the relay. Files are in PEM, and read anew for each connection, so that
-// what takes their place is used without a restart.
+// TLS to the relay. Files are in PEM, and read anew for each connection, so
+// that what takes their place is used without a restart.
 struct TlsOptions {
   // Certificates of those who certify the relay. Empty: those that gRPC trusts
   // by default.

@@ -64,10 +64,9 @@ class AccessRelayTest : public GrpcRelayTest {
   static std::string Allow(const std::string& principals,
                            const std::string& methods,
                            const std::string& names = {}) {
-    return absl::StrCat("[[allow]]\nprincipals = [", principals,
-                        "]\nmethods = [", methods, "]\n",
-                        names.empty() ? "" : "subscriptions = [" + names + "]",
-                        "\n");
+    return absl::StrCat(
+        "[[allow]]\nprincipals = [", principals, "]\nmethods = [", methods,
+        "]\n", names.empty() ? "" : "subscriptions = [" + names + "]", "\n");
   }
   void WriteServerCertificate(const TestIdentity& identity) {
     WriteOption("grpc-tls-cert-file", identity.certificate);
@@ -85,10 +84,11 @@ class AccessRelayTest : public GrpcRelayTest {
 
   // A channel over TLS, with a client certificate or without.
   Channel Tls(const TestCa& ca, const TestIdentity& client = {}) const {
-    return Connect(relay_->grpc_target(),
-                   grpc::SslCredentials({.pem_root_certs = ca.certificate(),
-                                         .pem_private_key = client.key,
-                                         .pem_cert_chain = client.certificate}));
+    return Connect(
+        relay_->grpc_target(),
+        grpc::SslCredentials({.pem_root_certs = ca.certificate(),
+                              .pem_private_key = client.key,
+                              .pem_cert_chain = client.certificate}));
   }
 
   // How a call of GetLog ends.

@@ -89,9 +89,8 @@ TEST_F(GrpcLimitsTest, MetricsSayWhoHasStreamsAndWhyCallsWereRefused) {
   ASSERT_TRUE(stream.Next().has_value());
   ExpectUnauthenticated(GetLogWith("ert_wrong_wrong_wrong_wrong"));
   const std::string metrics = Metrics();
-  EXPECT_THAT(metrics,
-              HasSubstr("envelope_relay_caller_streams{principal="
-                        "\"token:billing\"} 1"));
+  EXPECT_THAT(metrics, HasSubstr("envelope_relay_caller_streams{principal="
+                                 "\"token:billing\"} 1"));
   EXPECT_THAT(metrics,
               HasSubstr("envelope_relay_grpc_refused_calls_total{reason="
                         "\"CREDENTIALS_INVALID\"} 1"));

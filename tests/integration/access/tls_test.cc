@@ -102,17 +102,15 @@ TEST_F(GrpcTlsTest, ACertificatesDnsNameDoesWhereThereIsNoUri) {
   ExpectOk(GetLogOver(Tls(ca_, ca_.IssueClientWithDns("billing.internal"))));
   ExpectDenied(GetLogOver(Tls(ca_, ca_.IssueClientWithDns("ops.internal"))));
   // The URI goes before: a name beside it opens nothing.
-  ExpectDenied(
-      GetLogOver(Tls(ca_, ca_.Issue({.dns_names = {"billing.internal"},
-                                     .uris = {kSpiffeId}},
-                                    TestCa::Use::kClient))));
+  ExpectDenied(GetLogOver(Tls(
+      ca_, ca_.Issue({.dns_names = {"billing.internal"}, .uris = {kSpiffeId}},
+                     TestCa::Use::kClient))));
 }
 
 TEST_F(GrpcTlsTest, ACertificateWithoutEitherIsNobody) {
   StartWithClientCa();
-  ExpectUnauthenticated(
-      GetLogOver(Tls(ca_, ca_.Issue({.common_name = "billing"},
-                                    TestCa::Use::kClient))));
+  ExpectUnauthenticated(GetLogOver(
+      Tls(ca_, ca_.Issue({.common_name = "billing"}, TestCa::Use::kClient))));
 }
 
 TEST_F(GrpcTlsTest, NoWrongAndExpiredCertificatesAreTurnedAway) {
@@ -134,8 +132,8 @@ TEST_F(GrpcTlsTest, BesideTokensACertificateOrATokenWillDo) {
   ExpectOk(GetLogOver(Tls(ca_, billing)));
   ExpectUnauthenticated(GetLogOver(Tls(ca_)));
   // The token is what was given for the call.
-  ExpectOk(GetLogOver(Tls(ca_, ca_.IssueClientWithDns("ops.internal")),
-                      bearer));
+  ExpectOk(
+      GetLogOver(Tls(ca_, ca_.IssueClientWithDns("ops.internal")), bearer));
   ExpectUnauthenticated(GetLogOver(Tls(ca_, billing), bearer + "x"));
   ExpectUnreachable(
       Tls(ca_, TestCa("Another CA").IssueClientWithDns("billing.internal")));

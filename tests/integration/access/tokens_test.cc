@@ -127,9 +127,9 @@ TEST_F(GrpcTokensTest, RemovingATokenEndsItsStreamsAndNoOthers) {
 
 TEST_F(GrpcTokensTest, AStreamEndsWhenItsTokenExpires) {
   const absl::Time expires = absl::Now() + absl::Seconds(3);
-  WriteTokens(TokenLine("billing", kBilling,
-                        absl::FormatTime(absl::RFC3339_full, expires,
-                                         absl::UTCTimeZone())));
+  WriteTokens(TokenLine(
+      "billing", kBilling,
+      absl::FormatTime(absl::RFC3339_full, expires, absl::UTCTimeZone())));
   StartRelay();
   EventStream stream(channel_, {}, kBilling);
   ASSERT_TRUE(stream.Next().has_value());

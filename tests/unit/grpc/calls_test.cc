@@ -48,14 +48,16 @@ TEST_F(CallsTest, CountsUnaryCallsApart) {
   Calls calls({.streams_max = 1, .unary_calls_max = 1}, registry_);
   ASSERT_TRUE(calls.Enter(NewCall(), Kind::kStream, 0, {}).ok());
   ASSERT_TRUE(calls.Enter(NewCall(), Kind::kUnary, 0, {}).ok());
-  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 0, {})), "STREAM_LIMIT");
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 0, {})),
+            "STREAM_LIMIT");
 }
 
 TEST_F(CallsTest, BoundsTheMemoryOfAllFilters) {
   Calls calls({.filter_bytes_max = 100}, registry_);
   const auto first = NewCall();
   ASSERT_TRUE(calls.Enter(first, Kind::kStream, 60, {}).ok());
-  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 41, {})), "STREAM_LIMIT");
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kUnary, 41, {})),
+            "STREAM_LIMIT");
   EXPECT_TRUE(calls.Enter(NewCall(), Kind::kStream, 0, {}).ok());
   calls.Leave(first.get());
   EXPECT_TRUE(calls.Enter(NewCall(), Kind::kUnary, 41, {}).ok());
