@@ -54,8 +54,8 @@ std::string TokenLine(const std::string& name, const std::string& token,
                       absl::Time expires) {
   std::string line = absl::StrFormat("%s sha256:%s", name, HexOfSha256(token));
   if (expires != absl::InfiniteFuture()) {
-    line +=
-        ' ' + absl::FormatTime(absl::RFC3339_sec, expires, absl::UTCTimeZone());
+    line += ' ' + absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", expires,
+                                   absl::UTCTimeZone());
   }
   return line;
 }

@@ -35,8 +35,7 @@ enum FrameType : uint8_t {
 
 inline constexpr uint8_t kEndStream = 1;
 inline constexpr uint8_t kEndHeaders = 4;
-inline constexpr std::string_view kPreface =
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+inline constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // Big-endian.
 inline std::string Number(uint64_t value, size_t size) {
@@ -119,8 +118,7 @@ class RawSocket {
   void Discard() {
     std::array<char, 16384> bytes = {};
     while (open_) {
-      const ssize_t got =
-          recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+      const ssize_t got = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
       if (got < 0 && errno == EAGAIN) return;
       if (got <= 0) open_ = false;
     }

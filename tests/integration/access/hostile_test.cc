@@ -30,7 +30,8 @@
 namespace enveloperelay::testing {
 namespace {
 
-constexpr char kSubscribe[] = "/enveloperelay.v1.EnvelopeEventService/Subscribe";
+constexpr char kSubscribe[] =
+    "/enveloperelay.v1.EnvelopeEventService/Subscribe";
 constexpr char kGetLog[] = "/enveloperelay.v1.EnvelopeEventService/GetLog";
 // Longer than the relay gives a connection to get as far as HTTP/2.
 constexpr absl::Duration kHandshakePatience = absl::Seconds(30);
@@ -75,7 +76,8 @@ class HostileGrpcTest : public GrpcRelayTest {
       EXPECT_EQ(PostOne(*connection, envelope), 200);
       const auto batch = stream.NextBatch();
       if (!batch.has_value() || batch->events_size() != 1) {
-        ADD_FAILURE() << "the stream ended: " << stream.Finish().error_message();
+        ADD_FAILURE() << "the stream ended: "
+                      << stream.Finish().error_message();
         break;
       }
       EXPECT_EQ(batch->events(0).envelope_id(), envelope);
@@ -154,8 +156,8 @@ TEST_F(HostileGrpcTest, HeadersWithoutEnd) {
   Start();
   Endure([](uint16_t port) {
     RawSocket socket = Begin(port);
-    socket.Send(http2::Frame(http2::kHeaders, 0, 1,
-                             http2::CallHeaders(kGetLog)));
+    socket.Send(
+        http2::Frame(http2::kHeaders, 0, 1, http2::CallHeaders(kGetLog)));
     std::string fields;
     for (int i = 0; i < 100; ++i) {
       fields += '\0' + http2::HpackString(absl::StrCat("x-", i)) +
@@ -185,7 +187,8 @@ TEST_F(HostileGrpcTest, WhatIsNoHttp2IsClosed) {
   const std::vector<std::string> beginnings = {
       "GET / HTTP/1.1\r\nHost: relay\r\n\r\n",
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
-      std::string(10'000, '\0'), std::string(10'000, '\xff'),
+      std::string(10'000, '\0'),
+      std::string(10'000, '\xff'),
       // A frame that is larger than may be, one of a stream that is none.
       std::string(http2::kPreface) + std::string(9, '\xff'),
       http2::Begin() + Headers(2, kGetLog),
@@ -247,11 +250,11 @@ TEST_F(HostileGrpcTest, WhoHasNoCertificateGetsNoFartherThanTls) {
     }
   }
   const TestIdentity client = ca.IssueClientWithDns("billing.internal");
-  const auto channel = Connect(
-      relay_->grpc_target(),
-      grpc::SslCredentials({.pem_root_certs = ca.certificate(),
-                            .pem_private_key = client.key,
-                            .pem_cert_chain = client.certificate}));
+  const auto channel =
+      Connect(relay_->grpc_target(),
+              grpc::SslCredentials({.pem_root_certs = ca.certificate(),
+                                    .pem_private_key = client.key,
+                                    .pem_cert_chain = client.certificate}));
   EventStream stream(channel, {});
   EXPECT_TRUE(stream.Next().has_value());
   const absl::Time deadline = absl::Now() + kHandshakePatience;

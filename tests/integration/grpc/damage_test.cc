@@ -1,4 +1,6 @@
 // A record that is damaged on the disk, as a subscriber meets it.
+#include "tests/integration/grpc/damage.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,7 +10,6 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
-#include "tests/integration/grpc/damage.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/relay_process.h"

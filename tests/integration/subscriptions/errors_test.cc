@@ -62,9 +62,8 @@ TEST_F(SubscriptionErrorsTest, WorkersCountAgainstTheLimitOfStreams) {
   EventStream first(channel_, As("w"));
   ASSERT_TRUE(first.Next().has_value());
   EventStream second(channel_, As("v"));
-  const StatusDetails details =
-      ExpectError(second.End(), grpc::StatusCode::RESOURCE_EXHAUSTED,
-                  "STREAM_LIMIT");
+  const StatusDetails details = ExpectError(
+      second.End(), grpc::StatusCode::RESOURCE_EXHAUSTED, "STREAM_LIMIT");
   EXPECT_GT(details.retry_delay, absl::ZeroDuration());
 }
 
@@ -88,9 +87,9 @@ TEST_F(SubscriptionErrorsTest, ASeekPastTheEndOfTheLogIsAhead) {
   request.set_name("billing");
   request.set_cursor(cursor);
   v1::SeekSubscriptionResponse response;
-  const StatusDetails details = ExpectError(
-      Call(&Subscriptions::SeekSubscription, request, response),
-      grpc::StatusCode::OUT_OF_RANGE, "CURSOR_AHEAD");
+  const StatusDetails details =
+      ExpectError(Call(&Subscriptions::SeekSubscription, request, response),
+                  grpc::StatusCode::OUT_OF_RANGE, "CURSOR_AHEAD");
   EXPECT_THAT(details.metadata, ElementsAre(Pair("latestSequence", "1")));
 }
 
