@@ -32,7 +32,7 @@ struct Presented {
 };
 
 // The principal of a certificate: its first URI, else its first DNS name, in
-// lower case, for these are compared so. Empty: it has neither.
+// lower case, for these are compared so. Empty: it has neither, or that is none.
 std::string PrincipalOf(const Presented& presented);
 
 }  // namespace enveloperelay

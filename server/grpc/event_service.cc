@@ -324,7 +324,7 @@ WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
 grpc::ServerUnaryReactor* EventService::ListEvents(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  absl::StatusOr<CallRight> right =
+  const absl::StatusOr<CallRight> right =
       environment_.guard.Admit(*context, Method::kListEvents, "");
   if (!right.ok()) {
     return Refuse(environment_.guard, context, Method::kListEvents,
@@ -339,10 +339,16 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
   const size_t filter_bytes = FilterBytes(spec->read);
   const auto call = std::make_shared<ListEventsCall>(
       environment_, *std::move(spec), response);
-  const absl::Status entered = environment_.calls.Enter(
-      call, Calls::Kind::kUnary, filter_bytes, *std::move(right));
+  const absl::Status entered =
+      environment_.calls.Enter(call, Calls::Kind::kUnary, filter_bytes, *right);
   if (!entered.ok()) {
     return Refuse(environment_.guard, context, Method::kListEvents, entered);
+  }
+  const absl::Status still_allowed = environment_.guard.Check(*right);
+  if (!still_allowed.ok()) {
+    environment_.calls.Leave(call.get());
+    return Refuse(environment_.guard, context, Method::kListEvents,
+                  still_allowed);
   }
   call->Begin(call);
   return call.get();

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace enveloperelay {
 namespace {
 
@@ -27,6 +29,24 @@ TEST(CallerTest, ACertificateWithoutEitherIsNobody) {
                          .uris = {""},
                          .dns_names = {""}}),
             "");
+}
+
+TEST(CallerTest, ANameThatIsNoneIsNobody) {
+  for (const std::string& name :
+       {std::string("spiffe://a\0b", 12), std::string("spiffe://a\nb"),
+        std::string("spiffe://\xff"), std::string(1025, 'a')}) {
+    // Nor does the next one count.
+    EXPECT_EQ(PrincipalOf({.authorization = {},
+                           .certificate = true,
+                           .uris = {name, "spiffe://example.org"},
+                           .dns_names = {"billing.internal"}}),
+              "");
+    EXPECT_EQ(PrincipalOf({.authorization = {},
+                           .certificate = true,
+                           .uris = {},
+                           .dns_names = {name}}),
+              "");
+  }
 }
 
 }  // namespace
