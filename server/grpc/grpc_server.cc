@@ -119,7 +119,7 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-void Configure(const GrpcServer::Options& options,
+void Configure(const GrpcServer::Options& options, bool callers_known,
                grpc::ServerBuilder& builder) {
   const auto set = [&builder](const char* argument, int value) {
     builder.AddChannelArgument(argument, value);
@@ -135,8 +135,13 @@ void Configure(const GrpcServer::Options& options,
   // Connections that do not get as far as HTTP/2, TLS included.
   set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.metadata_bytes_max));
+  // Where callers are known, a connection is that of one of them as a rule.
+  const size_t streams_max =
+      callers_known ? std::min(options.calls.streams_max,
+                               options.calls.streams_per_caller_max)
+                    : options.calls.streams_max;
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(options.calls.streams_max + kRefusedStreamsMax));
+      static_cast<int>(streams_max + kRefusedStreamsMax));
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.request_bytes_max));
 }
 
@@ -196,7 +201,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   const absl::Status loaded = server->subscriptions_.Load();
   if (!loaded.ok()) return loaded;
   grpc::ServerBuilder builder;
-  Configure(options, builder);
+  Configure(options, !environment.access.open(), builder);
   builder.AddListeningPort(options.address.ToString(), server->credentials_,
                            &server->port_);
   builder.RegisterService(&server->event_service_);

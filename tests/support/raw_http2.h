@@ -123,6 +123,12 @@ class RawSocket {
       if (got <= 0) open_ = false;
     }
   }
+  // Says that nothing more will come, and waits until the other end has seen
+  // all there was: until it closes.
+  void Finish() {
+    shutdown(fd_, SHUT_WR);
+    IsClosedWithin(absl::Seconds(10));
+  }
   // Whether the other end closes within `timeout`, whatever it says before.
   bool IsClosedWithin(absl::Duration timeout) {
     const absl::Time deadline = absl::Now() + timeout;

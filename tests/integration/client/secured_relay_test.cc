@@ -253,7 +253,7 @@ TEST_F(SecuredRelayTest, ATokenOfEnvelopectlOpensTheDoor) {
   ASSERT_TRUE(read.ok()) << read;
   const FinishedCommand log = Envelopectl({"log"});
   EXPECT_THAT(log.errors, IsEmpty());
-  EXPECT_THAT(log.output, HasSubstr("latestSequence"));
+  EXPECT_THAT(log.output, HasSubstr("logId"));
   EXPECT_THAT(relay_->Log(),
               Not(HasSubstr(std::string(made.at("token").as_string()))));
 }

@@ -5,10 +5,13 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "prometheus/registry.h"
+#include "server/access/method.h"
+#include "server/grpc/call_guard.h"
 #include "server/stream/errors.h"
 #include "tests/support/status_details.h"
 
@@ -42,6 +45,52 @@ TEST_F(CallsTest, LetsInSoManyStreamsAndNoMore) {
             absl::ZeroDuration());
   calls.Leave(first.get());
   EXPECT_TRUE(calls.Enter(NewCall(), Kind::kStream, 0, {}).ok());
+}
+
+CallRight RightOf(const std::string& principal) {
+  return {.caller = {.principal = principal, .token_hash = {}},
+          .method = Method::kSubscribe};
+}
+
+TEST_F(CallsTest, LetsInSoManyStreamsOfOneCaller) {
+  Calls calls({.streams_max = 10, .streams_per_caller_max = 1}, registry_);
+  const auto first = NewCall();
+  ASSERT_TRUE(
+      calls.Enter(first, Kind::kStream, 0, RightOf("token:billing")).ok());
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kStream, 0,
+                                 RightOf("token:billing"))),
+            "STREAM_LIMIT");
+  EXPECT_TRUE(
+      calls.Enter(NewCall(), Kind::kStream, 0, RightOf("token:ops")).ok());
+  EXPECT_TRUE(
+      calls.Enter(NewCall(), Kind::kUnary, 0, RightOf("token:billing")).ok());
+  calls.Leave(first.get());
+  EXPECT_TRUE(
+      calls.Enter(NewCall(), Kind::kStream, 0, RightOf("token:billing")).ok());
+}
+
+TEST_F(CallsTest, TheAnonymousAreManyCallers) {
+  Calls calls({.streams_max = 10, .streams_per_caller_max = 1}, registry_);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(
+        calls.Enter(NewCall(), Kind::kStream, 0, RightOf("anonymous")).ok());
+  }
+}
+
+TEST_F(CallsTest, EndsThoseWhoseRightIsGone) {
+  Calls calls({}, registry_);
+  const auto billing = NewCall();
+  const auto ops = NewCall();
+  ASSERT_TRUE(
+      calls.Enter(billing, Kind::kStream, 0, RightOf("token:billing")).ok());
+  ASSERT_TRUE(calls.Enter(ops, Kind::kStream, 0, RightOf("token:ops")).ok());
+  calls.EndUnless([](const CallRight& right) {
+    return right.caller.principal == "token:ops"
+               ? absl::OkStatus()
+               : AccessDeniedError("withdrawn");
+  });
+  EXPECT_EQ(ReasonOf(billing->ended), "ACCESS_DENIED");
+  EXPECT_TRUE(ops->ended.ok());
 }
 
 TEST_F(CallsTest, CountsUnaryCallsApart) {
