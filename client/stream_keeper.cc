@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "client/proto_time.h"
 #include "client/retry.h"
+#include "client/security.h"
 #include "enveloperelay/error_info.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -60,10 +61,28 @@ absl::Status CheckConnection(const ConnectionOptions& options,
   if (options.connect_timeout <= absl::ZeroDuration()) {
     return invalid("connect_timeout must be above 0");
   }
-  return absl::OkStatus();
+  const absl::Status security =
+      CheckSecurity(options.security, options.target,
+                    /*credentials=*/options.credentials != nullptr);
+  return security.ok() ? security : invalid(std::string(security.message()));
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const ConnectionOptions& options) {
+bool TokenHasChanged(const ConnectionOptions& options, const std::string& token,
+                     const absl::Status& status) {
+  if (!absl::IsUnauthenticated(status) || token.empty()) return false;
+  const absl::StatusOr<std::string> now =
+      ReadToken(options.security.token_file);
+  return now.ok() && *now != token;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
+    const ConnectionOptions& options) {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = options.credentials;
+  if (credentials == nullptr) {
+    auto made = MakeCredentials(options.security);
+    if (!made.ok()) return made.status();
+    credentials = *std::move(made);
+  }
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   args.SetInt(
@@ -75,17 +94,14 @@ std::shared_ptr<grpc::Channel> OpenChannel(const ConnectionOptions& options) {
   // Pings between the relay's messages are not counted against a limit.
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   args.SetMaxReceiveMessageSize(options.receive_bytes_max);
-  return grpc::CreateCustomChannel(options.target,
-                                   options.credentials != nullptr
-                                       ? options.credentials
-                                       : grpc::InsecureChannelCredentials(),
-                                   args);
+  return grpc::CreateCustomChannel(options.target, credentials, args);
 }
 
 // One Subscribe call on one connection. At most one of its operations is in the
 // completion queue at a time.
 struct StreamKeeper::Stream {
   grpc::ClientContext context;
+  std::string token;  // that is shown
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub;
   std::unique_ptr<grpc::ClientAsyncReader<v1::SubscribeResponse>> reader;
   // Responses so far.
@@ -125,16 +141,28 @@ void StreamKeeper::Close() {
 absl::StatusOr<v1::SubscribeResponse*> StreamKeeper::Next(
     const v1::SubscribeRequest& request) {
   while (!stopping_) {
-    if (stream_ == nullptr) Open(request);
+    if (stream_ == nullptr) {
+      const absl::Status opened = Open(request);
+      // A file that was right before may be about to be replaced.
+      if (!opened.ok() && !answered_) return opened;
+      if (!opened.ok()) {
+        WaitToRetry(opened, std::nullopt);
+        continue;
+      }
+    }
     if (Read()) return &response_;
     const std::optional<v1::StreamEnd> end = stream_->end;
+    const std::string token = stream_->token;
     absl::Status status = Finish();
     if (stopping_) break;
     if (end.has_value() && end->reason() == v1::END_REASON_CAUGHT_UP) break;
     if (!end.has_value() && status.ok()) {
       status = absl::UnavailableError("the stream ended without a reason");
     }
-    if (!RetryMayMend(status, answered_)) return status;
+    if (!RetryMayMend(status, answered_) &&
+        !TokenHasChanged(options_, token, status)) {
+      return status;
+    }
     WaitToRetry(status, end);
   }
   Close();
@@ -169,12 +197,19 @@ bool StreamKeeper::Complete(gpr_timespec deadline) {
   return !stream_->over;
 }
 
-void StreamKeeper::Open(const v1::SubscribeRequest& request) {
+absl::Status StreamKeeper::Open(const v1::SubscribeRequest& request) {
+  const auto channel = OpenChannel(options_);
+  if (!channel.ok()) return channel.status();
+  absl::StatusOr<std::string> token = ReadToken(options_.security.token_file);
+  if (!token.ok()) return token.status();
   stream_ = std::make_unique<Stream>();
   stream_->silence_max = options_.connect_timeout;
-  stream_->stub = v1::EnvelopeEventService::NewStub(OpenChannel(options_));
+  stream_->token = *std::move(token);
+  AddToken(stream_->token, stream_->context);
+  stream_->stub = v1::EnvelopeEventService::NewStub(*channel);
   stream_->reader =
       stream_->stub->PrepareAsyncSubscribe(&stream_->context, request, &queue_);
+  return absl::OkStatus();
 }
 
 // Receives the next response into response_. False: the stream is over.

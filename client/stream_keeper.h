@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/retry.h"
+#include "enveloperelay/security.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
@@ -26,6 +27,7 @@ namespace enveloperelay::client {
 // How to reach the relay, and how long to try. As in SubscriberOptions.
 struct ConnectionOptions {
   std::string target;
+  SecurityOptions security;
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   absl::Duration backoff_initial;
   absl::Duration backoff_max;
@@ -38,6 +40,7 @@ struct ConnectionOptions {
   template <typename Options>
   static ConnectionOptions Of(const Options& options) {
     return {.target = options.target,
+            .security = options.security,
             .credentials = options.credentials,
             .backoff_initial = options.backoff_initial,
             .backoff_max = options.backoff_max,
@@ -55,7 +58,14 @@ absl::Status CheckConnection(const ConnectionOptions& options,
 
 // Returns a channel with a connection of its own, also when the process has
 // others to the target. It connects with the first call.
-std::shared_ptr<grpc::Channel> OpenChannel(const ConnectionOptions& options);
+// Errors: kInvalidArgument (a file of `security` cannot be used).
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
+    const ConnectionOptions& options);
+
+// Whether `status` refuses `token`, and another one has taken its place in the
+// file.
+bool TokenHasChanged(const ConnectionOptions& options, const std::string& token,
+                     const absl::Status& status);
 
 // Returns the time `delay` from now on the monotonic clock, which does not jump
 // when the wall clock is set.
@@ -103,7 +113,7 @@ class StreamKeeper {
   Event Await(gpr_timespec deadline);
   bool Complete(gpr_timespec deadline);
 
-  void Open(const v1::SubscribeRequest& request);
+  absl::Status Open(const v1::SubscribeRequest& request);
   bool Read();
   absl::Status Finish();
   void WaitToRetry(const absl::Status& status,

@@ -22,6 +22,7 @@
 #include "client/mutex.h"
 #include "client/proto_time.h"
 #include "client/retry.h"
+#include "client/security.h"
 #include "client/stream_keeper.h"
 #include "client/workload.h"
 #include "enveloperelay/error_info.h"
@@ -69,6 +70,11 @@ absl::Status CheckOptions(const WorkerOptions& options) {
 std::string RandomWorkerId() {
   absl::BitGen random;
   return absl::StrFormat("worker-%016x", absl::Uniform<uint64_t>(random));
+}
+
+// A file that was right when the stream began may be about to be replaced.
+absl::Status Passing(const absl::Status& status) {
+  return absl::UnavailableError(std::string(status.message()));
 }
 
 v1::SubscribeRequest RequestOf(const WorkerOptions& options) {
@@ -174,6 +180,7 @@ class Worker::Impl {
   // Of the settling thread, and of Run() after it. Null: to be made, with a new
   // connection.
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
+  std::string token_;  // that was shown last
 
   StreamKeeper keeper_;
   std::vector<std::thread> handler_threads_;
@@ -324,7 +331,8 @@ void Worker::Impl::SettleResults() {
     if (status.ok()) {
       backoff.Reset();
       Answered(*batch, response);
-    } else if (RetryMayMend(status, /*answered=*/true)) {
+    } else if (RetryMayMend(status, /*answered=*/true) ||
+               TokenHasChanged(connection_, token_, status)) {
       TryAgain(*batch, status,
                backoff.Next(absl::Uniform(random, 0.0, 1.0)) +
                    GetRetryDelay(status).value_or(absl::ZeroDuration()));
@@ -349,9 +357,16 @@ std::optional<Leases::Batch> Worker::Impl::NextBatch() {
 absl::Status Worker::Impl::Acknowledge(const v1::AcknowledgeRequest& request,
                                        v1::AcknowledgeResponse& response) {
   if (stub_ == nullptr) {
-    stub_ = v1::EnvelopeEventService::NewStub(OpenChannel(connection_));
+    const auto channel = OpenChannel(connection_);
+    if (!channel.ok()) return Passing(channel.status());
+    stub_ = v1::EnvelopeEventService::NewStub(*channel);
   }
+  absl::StatusOr<std::string> token =
+      ReadToken(connection_.security.token_file);
+  if (!token.ok()) return Passing(token.status());
+  token_ = *std::move(token);
   grpc::ClientContext context;
+  AddToken(token_, context);
   context.set_deadline(
       After(std::min(kAcknowledgeTimeout, options_.connect_timeout)));
   {

@@ -15,12 +15,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/access/access.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
 #include "server/base/network.h"
 #include "server/base/watched_files.h"
 #include "server/config/config.h"
+#include "server/grpc/certificates.h"
 #include "server/grpc/grpc_server.h"
+#include "server/grpc/port_credentials.h"
 #include "server/http/tls_context.h"
 #include "server/ingress/keys.h"
 #include "server/ingress/server.h"
@@ -114,13 +117,25 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
           .max_stream_age = config.stream_max_age,
           .stall_timeout = config.stream_stall_timeout,
           .calls = {.streams_max = config.streams_max,
+                    .streams_per_caller_max = config.streams_per_caller_max,
                     .unary_calls_max = config.unary_calls_max,
                     .filter_bytes_max = config.filter_bytes_max},
           .subscriptions_max = config.subscriptions_max,
           .subscription = {.unsettled_max = config.subscription_unsettled_max,
                            .dead_letters_max =
                                config.subscription_dead_letters_max},
-          .threads = config.grpc_threads};
+          .threads = config.grpc_threads,
+          // Who has a token needs none.
+          .client_certificates =
+              config.grpc_token_file.empty()
+                  ? PortCredentials::ClientCertificates::kRequired
+                  : PortCredentials::ClientCertificates::kOptional};
+}
+
+AccessOptions AccessOptionsOf(const Config& config) {
+  return {.certificates = !config.grpc_tls_client_ca_file.empty(),
+          .token_file = config.grpc_token_file,
+          .policy_file = config.grpc_policy_file};
 }
 
 }  // namespace
@@ -136,6 +151,8 @@ struct Server::Parts {
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
   std::unique_ptr<EmbeddedLog> log;
+  std::unique_ptr<Access> access;
+  std::unique_ptr<Certificates> grpc_certificates;  // null: no TLS
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<IngressServer> ingress;
   bool drained = false;
@@ -174,11 +191,28 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!log.ok()) return Named("--data-dir", log.status());
   parts.log = *std::move(log);
 
-  auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config),
-                                {.log = *parts.log,
-                                 .store = parts.log->state(),
-                                 .clock = clock,
-                                 .registry = parts.registry});
+  auto access =
+      Access::Load(AccessOptionsOf(options.config), parts.files, clock);
+  if (!access.ok()) return Named("who may call gRPC", access.status());
+  parts.access = *std::move(access);
+  if (!options.config.grpc_tls_cert_file.empty()) {
+    auto certificates = Certificates::Load(
+        {.certificate = options.config.grpc_tls_cert_file,
+         .key = options.config.grpc_tls_key_file,
+         .client_ca = options.config.grpc_tls_client_ca_file},
+        parts.files);
+    if (!certificates.ok()) return Named("TLS of gRPC", certificates.status());
+    parts.grpc_certificates = *std::move(certificates);
+  }
+
+  auto grpc =
+      GrpcServer::Start(GrpcOptionsOf(options.config),
+                        {.log = *parts.log,
+                         .store = parts.log->state(),
+                         .clock = clock,
+                         .registry = parts.registry,
+                         .access = *parts.access,
+                         .certificates = parts.grpc_certificates.get()});
   if (!grpc.ok()) return Named("--grpc-address", grpc.status());
   parts.grpc = *std::move(grpc);
 

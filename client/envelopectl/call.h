@@ -3,14 +3,14 @@
 
 #include <chrono>
 #include <memory>
-#include <string>
 
 #include "absl/status/status.h"
 #include "client/envelopectl/errors.h"
+#include "client/envelopectl/relay.h"
+#include "client/security.h"
 #include "enveloperelay/error_info.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 #include "grpcpp/support/status.h"
 
@@ -18,28 +18,29 @@ namespace enveloperelay::client {
 
 inline constexpr std::chrono::seconds kCallTimeout(30);
 
-// A stub of `Service` of the relay at `target`.
+// A stub of `Service` of the relay.
 template <typename Service>
-std::unique_ptr<typename Service::Stub> Connect(const std::string& target) {
+std::unique_ptr<typename Service::Stub> Connect(const Relay& relay) {
   grpc::ChannelArguments args;
   // A page is bounded by the relay; a single event may be larger than 4 MiB.
   args.SetMaxReceiveMessageSize(-1);
-  return Service::NewStub(grpc::CreateCustomChannel(
-      target, grpc::InsecureChannelCredentials(), args));
+  return Service::NewStub(
+      grpc::CreateCustomChannel(relay.target, relay.credentials, args));
 }
 
 // One unary call. The error's message is for the user.
 template <typename Stub, typename Request, typename Response>
-absl::Status Call(Stub& stub, const std::string& target,
+absl::Status Call(Stub& stub, const Relay& relay,
                   grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                const Request&, Response*),
                   const Request& request, Response& response) {
   grpc::ClientContext context;
+  AddToken(relay.token, context);
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
   const absl::Status status =
       FromGrpcStatus((stub.*method)(&context, request, &response));
   if (status.ok()) return status;
-  return absl::Status(status.code(), ExplainGrpcError(status, target));
+  return absl::Status(status.code(), ExplainGrpcError(status, relay.target));
 }
 
 }  // namespace enveloperelay::client

@@ -7,10 +7,14 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "client/envelopectl/options.h"
 #include "client/envelopectl/output.h"
+#include "client/security.h"
 #include "client/webhook/poster.h"
+#include "enveloperelay/security.h"
 
 namespace enveloperelay::client {
 namespace {
@@ -28,6 +32,10 @@ struct Given {
   std::string grpc = "127.0.0.1:9090";
   std::string ingress = "127.0.0.1:8080";
   std::string output;
+  bool tls = false;
+  TlsOptions files;
+  std::string token_file;
+  bool token_in_clear = false;
 };
 
 std::string CheckIngress(const std::string& text) {
@@ -58,6 +66,51 @@ void AddCommon(CLI::App& app, Given& given) {
       ->check(CLI::IsMember({"json", "table"}));
 }
 
+// How to reach a relay whose gRPC port is secured.
+void AddSecurity(CLI::App& app, Given& given) {
+  app.add_flag("--tls", given.tls)
+      ->envname("ENVELOPECTL_TLS")
+      ->description("gRPC over TLS; the options below imply it");
+  const auto file = [&app](const char* flag, const char* variable,
+                           std::string& path, const char* what) {
+    return app.add_option(flag, path)
+        ->envname(variable)
+        ->option_text("PATH")
+        ->description(absl::StrFormat("%s; or %s", what, variable));
+  };
+  file("--ca-file", "ENVELOPECTL_CA_FILE", given.files.ca_file,
+       "Certificates, in PEM, of those who certify the relay (the system's)");
+  file("--cert-file", "ENVELOPECTL_CERT_FILE", given.files.cert_file,
+       "Certificate to show to the relay, in PEM");
+  file("--key-file", "ENVELOPECTL_KEY_FILE", given.files.key_file,
+       "Private key of that certificate, in PEM");
+  file("--token-file", "ENVELOPECTL_TOKEN_FILE", given.token_file,
+       "File with a bearer token for gRPC (none is shown)");
+  app.add_flag("--token-in-clear", given.token_in_clear)
+      ->description("Send it without TLS to other addresses than loopback");
+}
+
+// Errors: kInvalidArgument.
+absl::StatusOr<SecurityOptions> SecurityOf(const Given& given) {
+  SecurityOptions security{.token_file = given.token_file,
+                           .token_in_clear = given.token_in_clear};
+  const TlsOptions& files = given.files;
+  if (given.tls || !files.ca_file.empty() || !files.cert_file.empty() ||
+      !files.key_file.empty()) {
+    security.tls = files;
+  }
+  if (files.cert_file.empty() != files.key_file.empty()) {
+    return absl::InvalidArgumentError("--cert-file and --key-file go together");
+  }
+  if (!CheckSecurity(security, given.grpc, /*credentials=*/false).ok()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--token-file: the token would go to %s without TLS; allowed is with "
+        "--tls, or with --token-in-clear if that is safe",
+        given.grpc));
+  }
+  return security;
+}
+
 // What to say when the arguments are wrong.
 Exit UsageError(const CLI::App& app, const CLI::ParseError& error) {
   std::string chosen;  // "subscriptions create "
@@ -82,6 +135,11 @@ Exit UsageError(const CLI::App& app, const CLI::ParseError& error) {
 
 }  // namespace
 
+bool NeedsGrpc(const Command& command) {
+  return !std::holds_alternative<SendCommand>(command) &&
+         !std::holds_alternative<CreateTokenCommand>(command);
+}
+
 std::variant<CommandLine, Exit> ParseCommandLine(
     std::vector<std::string> arguments) {
   Given given;
@@ -95,11 +153,13 @@ std::variant<CommandLine, Exit> ParseCommandLine(
   app.require_subcommand(1);
   app.fallthrough();
   AddCommon(app, given);
+  AddSecurity(app, given);
   AddSend(app, given.ingress, line.command);
   AddReaders(app, line.command);
   AddSubscriptions(app, line.command);
   AddConsume(app, line.command);
   AddDeadLetters(app, line.command);
+  AddToken(app, line.command);
   std::ranges::reverse(arguments);
   try {
     app.parse(std::move(arguments));
@@ -111,6 +171,14 @@ std::variant<CommandLine, Exit> ParseCommandLine(
     return Exit{.code = 0, .text = app.help()};
   } catch (const CLI::ParseError& error) {
     return UsageError(app, error);
+  }
+  if (NeedsGrpc(line.command)) {
+    absl::StatusOr<SecurityOptions> security = SecurityOf(given);
+    if (!security.ok()) {
+      return UsageError(
+          app, CLI::ValidationError(std::string(security.status().message())));
+    }
+    line.security = *std::move(security);
   }
   line.grpc = given.grpc;
   if (!given.output.empty()) {

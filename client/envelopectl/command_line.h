@@ -7,10 +7,12 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "client/envelopectl/output.h"
 #include "client/webhook/http_post.h"
 #include "client/webhook/poster.h"
 #include "client/webhook/sample.h"
+#include "enveloperelay/security.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 
@@ -59,21 +61,32 @@ struct ConsumeCommand {
 
 struct ListSubscriptionsCommand {};
 
+// Makes a bearer token for the gRPC port.
+struct CreateTokenCommand {
+  std::string name;
+  absl::Time expires = absl::InfiniteFuture();
+};
+
 // What the user asked for. A request is sent as it is, and the answer printed.
 using Command =
     std::variant<SendCommand, SubscribeCommand, ListCommand, GetCommand,
-                 LogCommand, ConsumeCommand, ListSubscriptionsCommand,
-                 v1::CreateSubscriptionRequest, v1::GetSubscriptionRequest,
-                 v1::UpdateSubscriptionRequest, v1::DeleteSubscriptionRequest,
-                 v1::SeekSubscriptionRequest, v1::ListDeadLettersRequest,
-                 v1::ReplayDeadLettersRequest, v1::DeleteDeadLettersRequest>;
+                 LogCommand, ConsumeCommand, CreateTokenCommand,
+                 ListSubscriptionsCommand, v1::CreateSubscriptionRequest,
+                 v1::GetSubscriptionRequest, v1::UpdateSubscriptionRequest,
+                 v1::DeleteSubscriptionRequest, v1::SeekSubscriptionRequest,
+                 v1::ListDeadLettersRequest, v1::ReplayDeadLettersRequest,
+                 v1::DeleteDeadLettersRequest>;
 
 // The command and where it goes.
 struct CommandLine {
   std::string grpc;                    // gRPC target
+  SecurityOptions security;            // of gRPC
   std::optional<OutputFormat> output;  // nothing: what suits standard output
   Command command;
 };
+
+// Whether it talks to the relay over gRPC.
+bool NeedsGrpc(const Command& command);
 
 // What to print instead of running: help or the version on standard output
 // (code 0), a usage error on standard error (code 2).

@@ -35,12 +35,12 @@ namespace {
 // For commands under way at the end; a second signal does not wait for them.
 constexpr absl::Duration kStopTimeout = absl::Hours(1);
 
-// Whether there is a relay at `target`. A worker would try again for good, but
+// Whether there is a relay at all. A worker would try again for good, but
 // one that was never there is most likely a wrong address.
 // `context` is that of the only call.
-absl::Status FindRelay(const std::string& target,
-                       grpc::ClientContext& context) {
-  const auto stub = Connect<v1::EnvelopeEventService>(target);
+absl::Status FindRelay(const Relay& relay, grpc::ClientContext& context) {
+  const auto stub = Connect<v1::EnvelopeEventService>(relay);
+  AddToken(relay.token, context);
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
   v1::GetLogResponse log;
   const absl::Status status =
@@ -48,7 +48,7 @@ absl::Status FindRelay(const std::string& target,
   const bool absent =
       absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   if (!absent || GetErrorInfo(status).has_value()) return absl::OkStatus();
-  return absl::Status(status.code(), ExplainGrpcError(status, target));
+  return absl::Status(status.code(), ExplainGrpcError(status, relay.target));
 }
 
 void NoteLate(const v1::Settlement& settlement, v1::SettlementStatus status) {
@@ -66,9 +66,10 @@ void NoteLate(const v1::Settlement& settlement, v1::SettlementStatus status) {
                            : "too late; it will be delivered again"));
 }
 
-WorkerOptions MakeOptions(const ConsumeCommand& command,
-                          const std::string& target, const Console& console) {
-  WorkerOptions options{.target = target,
+WorkerOptions MakeOptions(const ConsumeCommand& command, const Relay& relay,
+                          const Console& console) {
+  WorkerOptions options{.target = relay.target,
+                        .security = relay.security,
                         .subscription = command.request.subscription()};
   options.worker_id = command.request.worker_id();
   options.concurrency = static_cast<int>(command.concurrency);
@@ -81,8 +82,8 @@ WorkerOptions MakeOptions(const ConsumeCommand& command,
     options.view = v1::EVENT_VIEW_BASIC;  // shows no payload
   }
   options.stop_timeout = kStopTimeout;
-  options.on_retry = [target](const absl::Status& status,
-                              absl::Duration delay) {
+  options.on_retry = [target = relay.target](const absl::Status& status,
+                                             absl::Duration delay) {
     NoteRetry(status, delay, target);
   };
   options.on_gap = NoteGap;
@@ -95,12 +96,12 @@ WorkerOptions MakeOptions(const ConsumeCommand& command,
 class Consumer {
  public:
   // All must outlive this.
-  Consumer(const ConsumeCommand& command, const std::string& target,
+  Consumer(const ConsumeCommand& command, const Relay& relay,
            const Console& console)
       : command_(command),
         console_(console),
         forwarder_(command.forward),
-        worker_(MakeOptions(command, target, console)) {}
+        worker_(MakeOptions(command, relay, console)) {}
 
   // As Worker::Run(). Errors besides: those of printing.
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -179,20 +180,20 @@ class Consumer {
 
 }  // namespace
 
-absl::Status Run(const ConsumeCommand& command, const std::string& target,
+absl::Status Run(const ConsumeCommand& command, const Relay& relay,
                  const Console& console) {
   BlockStopSignals();
-  Consumer consumer(command, target, console);
+  Consumer consumer(command, relay, console);
   grpc::ClientContext finding;
   const Interruption interruption(console.output.fd(), [&consumer, &finding] {
     finding.TryCancel();
     consumer.Stop();
   });
-  absl::Status status = FindRelay(target, finding);
+  absl::Status status = FindRelay(relay, finding);
   if (!status.ok()) return status;
   if (isatty(STDERR_FILENO) == 1) {
     Note(absl::StrFormat("consuming %s at %s; Ctrl-C ends",
-                         Escape(command.request.subscription()), target));
+                         Escape(command.request.subscription()), relay.target));
   }
   if (console.format == OutputFormat::kTable) {
     console.output.Write(EventHeader(console.colors));
@@ -201,7 +202,7 @@ absl::Status Run(const ConsumeCommand& command, const std::string& target,
   }
   status = consumer.Run();
   if (status.ok()) return status;
-  return absl::Status(status.code(), ExplainGrpcError(status, target));
+  return absl::Status(status.code(), ExplainGrpcError(status, relay.target));
 }
 
 }  // namespace enveloperelay::client

@@ -21,8 +21,8 @@ namespace {
 
 using Stub = v1::SubscriptionService::Stub;
 
-std::unique_ptr<Stub> Connect(const std::string& target) {
-  return client::Connect<v1::SubscriptionService>(target);
+std::unique_ptr<Stub> Connect(const Relay& relay) {
+  return client::Connect<v1::SubscriptionService>(relay);
 }
 
 absl::Status PrintPage(const v1::ListDeadLettersResponse& page,
@@ -55,9 +55,9 @@ absl::Status PrintCount(const google::protobuf::Message& response,
 
 }  // namespace
 
-absl::Status Run(v1::ListDeadLettersRequest request, const std::string& target,
+absl::Status Run(v1::ListDeadLettersRequest request, const Relay& relay,
                  const Console& console) {
-  const std::unique_ptr<Stub> stub = Connect(target);
+  const std::unique_ptr<Stub> stub = Connect(relay);
   if (console.format == OutputFormat::kTable) {
     request.set_view(v1::EVENT_VIEW_BASIC);  // a table shows no payload
     console.output.Write(DeadLetterHeader(console.colors));
@@ -65,7 +65,7 @@ absl::Status Run(v1::ListDeadLettersRequest request, const std::string& target,
   do {
     v1::ListDeadLettersResponse page;
     absl::Status status =
-        Call(*stub, target, &Stub::ListDeadLetters, request, page);
+        Call(*stub, relay, &Stub::ListDeadLetters, request, page);
     if (status.ok()) status = PrintPage(page, console);
     if (!status.ok()) return status;
     request.set_page_token(page.next_page_token());
@@ -74,20 +74,20 @@ absl::Status Run(v1::ListDeadLettersRequest request, const std::string& target,
 }
 
 absl::Status Run(const v1::ReplayDeadLettersRequest& request,
-                 const std::string& target, const Console& console) {
+                 const Relay& relay, const Console& console) {
   v1::ReplayDeadLettersResponse response;
-  absl::Status status = Call(*Connect(target), target, &Stub::ReplayDeadLetters,
-                             request, response);
+  absl::Status status =
+      Call(*Connect(relay), relay, &Stub::ReplayDeadLetters, request, response);
   if (!status.ok()) return status;
   return PrintCount(response, "replayed", response.replayed(),
                     request.dry_run(), console);
 }
 
 absl::Status Run(const v1::DeleteDeadLettersRequest& request,
-                 const std::string& target, const Console& console) {
+                 const Relay& relay, const Console& console) {
   v1::DeleteDeadLettersResponse response;
-  absl::Status status = Call(*Connect(target), target, &Stub::DeleteDeadLetters,
-                             request, response);
+  absl::Status status =
+      Call(*Connect(relay), relay, &Stub::DeleteDeadLetters, request, response);
   if (!status.ok()) return status;
   return PrintCount(response, "deleted", response.deleted(), request.dry_run(),
                     console);

@@ -46,6 +46,11 @@ std::string Advice(const ErrorInfo& info) {
           {"WORKER_SUPERSEDED",
            "another worker uses the same --worker-id; give each its own"},
           {"SERVER_UNAVAILABLE", "try again in a while"},
+          {"CREDENTIALS_INVALID",
+           "set --token-file or ENVELOPECTL_TOKEN_FILE, or --cert-file and "
+           "--key-file"},
+          {"ACCESS_DENIED",
+           "a rule in the relay's --grpc-policy-file must allow it"},
           {"STREAM_LIMIT", "end other streams, or try again in a while"},
       };
   const auto it = advice->find(info.reason);
@@ -87,6 +92,12 @@ std::string TransportCause(std::string_view message) {
       std::string(message.substr(mark + kMark.size())));
 }
 
+// As gRPC words it.
+bool IsTlsFailure(std::string_view message) {
+  return message.find("SSL") != std::string_view::npos ||
+         message.find("handshake") != std::string_view::npos;
+}
+
 std::string_view MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
@@ -106,10 +117,21 @@ std::string ExplainGrpcError(const absl::Status& status,
   }
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
+      if (IsTlsFailure(message)) {
+        return absl::StrFormat(
+            "TLS with the relay at %s failed: %s; check --ca-file, --cert-file "
+            "and --key-file, and whether its gRPC port has TLS",
+            target, message);
+      }
       return absl::StrFormat(
           "cannot reach the relay at %s: %s; is it running? set --grpc or "
-          "ENVELOPE_RELAY_GRPC",
-          target, TransportCause(message));
+          "ENVELOPE_RELAY_GRPC%s",
+          target, TransportCause(message),
+          // What a relay that expects TLS does to who does not know it.
+          message.find("closed") != std::string::npos ||
+                  message.find("reset") != std::string::npos
+              ? ", or --tls if it asks for that"
+              : "");
     case absl::StatusCode::kDeadlineExceeded:
       return absl::StrFormat(
           "no answer from the relay at %s (%s); check --grpc or "

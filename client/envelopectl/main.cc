@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "client/envelopectl/command_line.h"
 #include "client/envelopectl/commands.h"
 #include "client/envelopectl/output.h"
+#include "client/envelopectl/relay.h"
 
 namespace enveloperelay::client {
 namespace {
@@ -36,9 +38,13 @@ int Main(std::vector<std::string> arguments) {
         .format = line->output.value_or(terminal ? OutputFormat::kTable
                                                  : OutputFormat::kJson),
         .colors = terminal && ColorsWanted()};
-    status = std::visit(
-        [&](const auto& command) { return Run(command, line->grpc, console); },
-        line->command);
+    const absl::StatusOr<Relay> relay = OpenRelay(*line);
+    status = relay.status();
+    if (relay.ok()) {
+      status = std::visit(
+          [&](const auto& command) { return Run(command, *relay, console); },
+          line->command);
+    }
   }
   if (status.ok() || output.reader_gone()) return 0;
   absl::FPrintF(stderr, "envelopectl: %s\n", status.message());

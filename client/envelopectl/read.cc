@@ -32,9 +32,9 @@ absl::Status PrintPage(const v1::ListEventsResponse& page,
 
 }  // namespace
 
-absl::Status Run(ListCommand command, const std::string& target,
+absl::Status Run(ListCommand command, const Relay& relay,
                  const Console& console) {
-  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(target);
+  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(relay);
   v1::ListEventsRequest& request = command.request;
   if (console.format == OutputFormat::kTable) {
     request.set_view(v1::EVENT_VIEW_BASIC);  // a table shows no payload
@@ -45,7 +45,7 @@ absl::Status Run(ListCommand command, const std::string& target,
     request.set_page_size(
         static_cast<int32_t>(std::min<uint64_t>(left, kPageEvents)));
     v1::ListEventsResponse page;
-    absl::Status status = Call(*stub, target, &Stub::ListEvents, request, page);
+    absl::Status status = Call(*stub, relay, &Stub::ListEvents, request, page);
     if (status.ok()) status = PrintPage(page, console);
     if (!status.ok()) return status;
     left -= std::min(left, static_cast<uint64_t>(page.events_size()));
@@ -55,12 +55,12 @@ absl::Status Run(ListCommand command, const std::string& target,
   return absl::OkStatus();
 }
 
-absl::Status Run(const GetCommand& command, const std::string& target,
+absl::Status Run(const GetCommand& command, const Relay& relay,
                  const Console& console) {
-  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(target);
+  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(relay);
   v1::GetEventResponse response;
   absl::Status status =
-      Call(*stub, target, &Stub::GetEvent, command.request, response);
+      Call(*stub, relay, &Stub::GetEvent, command.request, response);
   if (!status.ok()) return status;
   const v1::EnvelopeEvent& event = response.event();
   if (console.format == OutputFormat::kJson) {
@@ -77,12 +77,12 @@ absl::Status Run(const GetCommand& command, const std::string& target,
   return console.output.Flush();
 }
 
-absl::Status Run(const LogCommand& /*command*/, const std::string& target,
+absl::Status Run(const LogCommand& /*command*/, const Relay& relay,
                  const Console& console) {
-  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(target);
+  const std::unique_ptr<Stub> stub = Connect<v1::EnvelopeEventService>(relay);
   v1::GetLogResponse log;
   absl::Status status =
-      Call(*stub, target, &Stub::GetLog, v1::GetLogRequest(), log);
+      Call(*stub, relay, &Stub::GetLog, v1::GetLogRequest(), log);
   if (!status.ok()) return status;
   if (console.format == OutputFormat::kJson) {
     status = WriteJson(log, console.output);

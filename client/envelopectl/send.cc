@@ -99,7 +99,7 @@ class Sender {
 
 }  // namespace
 
-absl::Status Run(const SendCommand& command, const std::string& /*target*/,
+absl::Status Run(const SendCommand& command, const Relay& /*relay*/,
                  const Console& console) {
   std::string token;
   if (!command.token_file.empty()) {

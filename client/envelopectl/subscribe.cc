@@ -81,15 +81,16 @@ absl::Status PrintUntilEnd(Subscriber& subscriber, Narrator& narrator,
 
 }  // namespace
 
-absl::Status Run(const SubscribeCommand& command, const std::string& target,
+absl::Status Run(const SubscribeCommand& command, const Relay& relay,
                  const Console& console) {
   BlockStopSignals();
   FileCursorStore store(command.cursor_file);
-  Narrator narrator(target);
+  Narrator narrator(relay.target);
   absl::Status unreachable;
   Subscriber* retrying = nullptr;
   SubscriberOptions options;
-  options.target = target;
+  options.target = relay.target;
+  options.security = relay.security;
   options.request = command.request;
   if (console.format == OutputFormat::kTable) {
     options.request.set_view(v1::EVENT_VIEW_BASIC);  // shows no payload
@@ -115,7 +116,7 @@ absl::Status Run(const SubscribeCommand& command, const std::string& target,
   const absl::Status ended = PrintUntilEnd(subscriber, narrator, console);
   if (unreachable.ok()) return ended;
   return absl::Status(unreachable.code(),
-                      ExplainGrpcError(unreachable, target));
+                      ExplainGrpcError(unreachable, relay.target));
 }
 
 }  // namespace enveloperelay::client

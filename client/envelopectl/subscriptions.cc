@@ -21,8 +21,8 @@ namespace {
 
 using Stub = v1::SubscriptionService::Stub;
 
-std::unique_ptr<Stub> Connect(const std::string& target) {
-  return client::Connect<v1::SubscriptionService>(target);
+std::unique_ptr<Stub> Connect(const Relay& relay) {
+  return client::Connect<v1::SubscriptionService>(relay);
 }
 
 absl::Status Print(const v1::Subscription& subscription,
@@ -41,11 +41,10 @@ template <typename Request, typename Response>
 absl::Status CallAndPrint(grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                        const Request&,
                                                        Response*),
-                          const Request& request, const std::string& target,
+                          const Request& request, const Relay& relay,
                           const Console& console) {
   Response response;
-  absl::Status status =
-      Call(*Connect(target), target, method, request, response);
+  absl::Status status = Call(*Connect(relay), relay, method, request, response);
   if (!status.ok()) return status;
   return Print(response.subscription(), console);
 }
@@ -53,30 +52,30 @@ absl::Status CallAndPrint(grpc::Status (Stub::*method)(grpc::ClientContext*,
 }  // namespace
 
 absl::Status Run(const v1::CreateSubscriptionRequest& request,
-                 const std::string& target, const Console& console) {
-  return CallAndPrint(&Stub::CreateSubscription, request, target, console);
+                 const Relay& relay, const Console& console) {
+  return CallAndPrint(&Stub::CreateSubscription, request, relay, console);
 }
 
-absl::Status Run(const v1::GetSubscriptionRequest& request,
-                 const std::string& target, const Console& console) {
-  return CallAndPrint(&Stub::GetSubscription, request, target, console);
+absl::Status Run(const v1::GetSubscriptionRequest& request, const Relay& relay,
+                 const Console& console) {
+  return CallAndPrint(&Stub::GetSubscription, request, relay, console);
 }
 
 absl::Status Run(const v1::UpdateSubscriptionRequest& request,
-                 const std::string& target, const Console& console) {
-  return CallAndPrint(&Stub::UpdateSubscription, request, target, console);
+                 const Relay& relay, const Console& console) {
+  return CallAndPrint(&Stub::UpdateSubscription, request, relay, console);
 }
 
-absl::Status Run(const v1::SeekSubscriptionRequest& request,
-                 const std::string& target, const Console& console) {
-  return CallAndPrint(&Stub::SeekSubscription, request, target, console);
+absl::Status Run(const v1::SeekSubscriptionRequest& request, const Relay& relay,
+                 const Console& console) {
+  return CallAndPrint(&Stub::SeekSubscription, request, relay, console);
 }
 
 absl::Status Run(const v1::DeleteSubscriptionRequest& request,
-                 const std::string& target, const Console& console) {
+                 const Relay& relay, const Console& console) {
   v1::DeleteSubscriptionResponse response;
-  absl::Status status = Call(*Connect(target), target,
-                             &Stub::DeleteSubscription, request, response);
+  absl::Status status = Call(*Connect(relay), relay, &Stub::DeleteSubscription,
+                             request, response);
   if (!status.ok()) return status;
   if (console.format == OutputFormat::kTable) {
     console.output.Write("deleted " + Escape(request.name()) + '\n');
@@ -88,14 +87,14 @@ absl::Status Run(const v1::DeleteSubscriptionRequest& request,
 }
 
 absl::Status Run(const ListSubscriptionsCommand& /*command*/,
-                 const std::string& target, const Console& console) {
-  const std::unique_ptr<Stub> stub = Connect(target);
+                 const Relay& relay, const Console& console) {
+  const std::unique_ptr<Stub> stub = Connect(relay);
   std::vector<v1::Subscription> subscriptions;
   v1::ListSubscriptionsRequest request;
   do {
     v1::ListSubscriptionsResponse page;
     absl::Status status =
-        Call(*stub, target, &Stub::ListSubscriptions, request, page);
+        Call(*stub, relay, &Stub::ListSubscriptions, request, page);
     if (!status.ok()) return status;
     subscriptions.insert(subscriptions.end(), page.subscriptions().begin(),
                          page.subscriptions().end());

@@ -55,8 +55,14 @@ struct Config {
 
   Address grpc_address;
   bool insecure_grpc = false;
+  std::string grpc_tls_cert_file;       // empty: no TLS
+  std::string grpc_tls_key_file;        // given if and only if the one above is
+  std::string grpc_tls_client_ca_file;  // empty: clients show no certificate
+  std::string grpc_token_file;          // empty: no token makes a caller known
+  std::string grpc_policy_file;         // empty: who is known may do everything
   uint64_t grpc_threads = 0;
   uint64_t streams_max = 0;
+  uint64_t streams_per_caller_max = 0;
   uint64_t unary_calls_max = 0;
   uint64_t filter_bytes_max = 0;
   uint64_t subscriptions_max = 0;

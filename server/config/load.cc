@@ -215,6 +215,35 @@ void CheckTls(std::string_view prefix, const std::string& cert_file,
   }
 }
 
+// Of the gRPC port, what must be together.
+void CheckGrpc(const Config& config, std::vector<std::string>& errors) {
+  const bool tls = !config.grpc_tls_cert_file.empty();
+  CheckTls("--grpc-tls-", config.grpc_tls_cert_file, config.grpc_tls_key_file,
+           config.grpc_tls_client_ca_file, errors);
+  if (config.grpc_address.IsLoopback() || config.insecure_grpc) return;
+  const bool known = !config.grpc_tls_client_ca_file.empty() ||
+                     !config.grpc_token_file.empty();
+  if (tls && known) return;
+  const std::string where =
+      absl::StrCat("--grpc-address: ", config.grpc_address.ToString(),
+                   " is not a loopback address, and without ");
+  if (tls) {
+    errors.push_back(absl::StrCat(
+        where,
+        "client certificates or tokens anyone who reaches it could read every "
+        "event; allowed is with --grpc-tls-client-ca-file or "
+        "--grpc-token-file, or with --insecure-grpc if that is meant"));
+  } else {
+    errors.push_back(absl::StrCat(
+        where,
+        "TLS anyone who reaches it, or listens on the way, could read every "
+        "event; allowed is a loopback address, or one with "
+        "--grpc-tls-cert-file, --grpc-tls-key-file, and "
+        "--grpc-tls-client-ca-file or --grpc-token-file, or --insecure-grpc if "
+        "that is meant"));
+  }
+}
+
 // What options must not be together.
 void CheckTogether(const Config& config, std::vector<std::string>& errors) {
   CheckTls("--ingress-tls-", config.ingress_tls_cert_file,
@@ -249,13 +278,7 @@ void CheckTogether(const Config& config, std::vector<std::string>& errors) {
         "who reaches it could read the metrics; allowed is a loopback address, "
         "or --admin-tls-client-ca-file, or --insecure-admin if that is meant"));
   }
-  if (!config.grpc_address.IsLoopback() && !config.insecure_grpc) {
-    errors.push_back(absl::StrCat(
-        "--grpc-address: ", config.grpc_address.ToString(),
-        " is not a loopback address, and without TLS anyone who reaches it "
-        "could read every event; "
-        "allowed is a loopback address, or --insecure-grpc if that is meant"));
-  }
+  CheckGrpc(config, errors);
 }
 
 }  // namespace

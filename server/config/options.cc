@@ -484,8 +484,45 @@ void AddGrpc(std::vector<Option>& options) {
            {.name = "insecure-grpc",
             .group = group,
             .default_text = "",
-            .help = "Allow a gRPC address that is not loopback without TLS: "
-                    "anyone who reaches it can read every event."}));
+            .help = "Allow a gRPC address that is not loopback without TLS, or "
+                    "without client certificates and tokens: anyone who "
+                    "reaches it can read every event."}));
+  options.push_back(
+      Path(&Config::grpc_tls_cert_file, false,
+           {.name = "grpc-tls-cert-file",
+            .group = group,
+            .default_text = "",
+            .help = "Certificate of the gRPC port in PEM, followed by those "
+                    "between it and its root. Read again when it changes."}));
+  options.push_back(Path(&Config::grpc_tls_key_file, false,
+                         {.name = "grpc-tls-key-file",
+                          .group = group,
+                          .default_text = "",
+                          .help = "Private key of that certificate, in PEM."}));
+  options.push_back(
+      Path(&Config::grpc_tls_client_ca_file, false,
+           {.name = "grpc-tls-client-ca-file",
+            .group = group,
+            .default_text = "",
+            .help = "Certificates, in PEM, of those who certify clients. A "
+                    "caller must show a certificate, or a token of "
+                    "--grpc-token-file if that is given, too."}));
+  options.push_back(Path(
+      &Config::grpc_token_file, false,
+      {.name = "grpc-token-file",
+       .group = group,
+       .default_text = "",
+       .help = "Hashes of the tokens that callers may show, as 'envelopectl "
+               "token create' prints them, one a line. Read again when it "
+               "changes."}));
+  options.push_back(
+      Path(&Config::grpc_policy_file, false,
+           {.name = "grpc-policy-file",
+            .group = group,
+            .default_text = "",
+            .help = "TOML file with rules of who may do what; what no rule "
+                    "allows is denied. Without it whoever is known may do "
+                    "everything. Read again when it changes."}));
 }
 
 void AddGrpcLimits(std::vector<Option>& options) {
@@ -503,6 +540,13 @@ void AddGrpcLimits(std::vector<Option>& options) {
        .default_text = "20000",
        .help =
            "Subscribe calls at once; further ones get RESOURCE_EXHAUSTED."}));
+  options.push_back(Count(
+      &Config::streams_per_caller_max, {.min = 1, .max = 1'000'000, .zero = ""},
+      {.name = "streams-per-caller-max",
+       .group = group,
+       .default_text = "1000",
+       .help = "Subscribe calls at once of one caller that is known by a "
+               "certificate or a token."}));
   options.push_back(Count(
       &Config::unary_calls_max, {.min = 1, .max = 1'000'000, .zero = ""},
       {.name = "unary-calls-max",

@@ -6,18 +6,37 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/access/caller.h"
 #include "server/base/mutex.h"
+#include "server/grpc/call_guard.h"
 #include "server/stream/errors.h"
 
 namespace enveloperelay {
 
 absl::Status Calls::Enter(std::shared_ptr<Drainable> call, Kind kind,
-                          size_t filter_bytes) {
+                          size_t filter_bytes, CallRight right) {
   const MutexLock lock(mutex_);
   if (draining_ && kind != Kind::kManage) return DrainingError();
+  absl::Status status = CheckLimits(kind, filter_bytes, right.caller);
+  if (!status.ok()) return status;
+  ++Count(kind);
+  filter_bytes_ += filter_bytes;
+  if (kind == Kind::kStream) caller_streams_.Add(right.caller.principal);
+  const Drainable* key = call.get();
+  entries_.emplace(
+      key, Entry{.call = std::move(call),
+                 .kind = kind,
+                 .filter_bytes = filter_bytes,
+                 .right = std::make_shared<const CallRight>(std::move(right))});
+  return absl::OkStatus();
+}
+
+absl::Status Calls::CheckLimits(Kind kind, size_t filter_bytes,
+                                const Caller& caller) {
   const bool stream = kind == Kind::kStream;
   const size_t calls_max =
       stream ? limits_.streams_max : limits_.unary_calls_max;
@@ -26,18 +45,21 @@ absl::Status Calls::Enter(std::shared_ptr<Drainable> call, Kind kind,
         absl::StrCat("the relay serves at most ", calls_max,
                      stream ? " streams" : " calls of this kind", " at once"));
   }
+  // Of callers that cannot be told apart nobody can have a share.
+  if (stream && caller.principal != kAnonymous &&
+      caller_streams_.Count(caller.principal) >=
+          limits_.streams_per_caller_max) {
+    return StreamLimitError(absl::StrCat("the relay serves at most ",
+                                         limits_.streams_per_caller_max,
+                                         " streams at once of one caller, and ",
+                                         caller.principal, " has as many"));
+  }
   if (filter_bytes > 0 &&
       filter_bytes_ + filter_bytes > limits_.filter_bytes_max) {
     return StreamLimitError(
         absl::StrCat("the filters of all streams take at most ",
                      limits_.filter_bytes_max, " bytes; use a shorter one"));
   }
-  ++Count(kind);
-  filter_bytes_ += filter_bytes;
-  const Drainable* key = call.get();
-  entries_.emplace(key, Entry{.call = std::move(call),
-                              .kind = kind,
-                              .filter_bytes = filter_bytes});
   return absl::OkStatus();
 }
 
@@ -47,11 +69,33 @@ void Calls::Leave(const Drainable* call) {
   const MutexLock lock(mutex_);
   const auto found = entries_.find(call);
   if (found == entries_.end()) return;
-  --Count(found->second.kind);
-  filter_bytes_ -= found->second.filter_bytes;
+  const Entry& entry = found->second;
+  --Count(entry.kind);
+  filter_bytes_ -= entry.filter_bytes;
+  if (entry.kind == Kind::kStream) {
+    caller_streams_.Remove(entry.right->caller.principal);
+  }
   left = std::move(found->second.call);
   entries_.erase(found);
   if (entries_.empty()) emptied_.NotifyAll();
+}
+
+void Calls::EndUnless(
+    absl::FunctionRef<absl::Status(const CallRight& right)> check) {
+  std::vector<
+      std::pair<std::shared_ptr<Drainable>, std::shared_ptr<const CallRight>>>
+      calls;
+  {
+    const MutexLock lock(mutex_);
+    calls.reserve(entries_.size());
+    for (const auto& [key, entry] : entries_) {
+      calls.emplace_back(entry.call, entry.right);
+    }
+  }
+  for (const auto& [call, right] : calls) {
+    const absl::Status status = check(*right);
+    if (!status.ok()) call->End(status);
+  }
 }
 
 void Calls::Drain() {

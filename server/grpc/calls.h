@@ -9,8 +9,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "prometheus/registry.h"
+#include "server/access/caller.h"
 #include "server/base/mutex.h"
+#include "server/grpc/call_guard.h"
+#include "server/grpc/caller_streams.h"
 
 namespace enveloperelay {
 
@@ -20,12 +25,17 @@ class Drainable {
   virtual ~Drainable() = default;
   // Makes the call end soon. Thread-safe; does not block.
   virtual void Drain() = 0;
+  // Makes the call end with `status` soon: its caller may not go on. Does
+  // nothing for one that is short anyway. Thread-safe; does not block.
+  virtual void End(const absl::Status& status) = 0;
 };
 
 // How many calls may be open at once, and what they may hold in memory.
 struct CallLimits {
   // Subscribe.
   size_t streams_max = 20'000;
+  // Subscribe, of one caller that the relay knows.
+  size_t streams_per_caller_max = 1000;
   // Calls that read events, those that wait included; and as many that manage
   // subscriptions and settle.
   size_t unary_calls_max = 10'000;
@@ -41,18 +51,23 @@ class Calls {
   // settle what they have.
   enum class Kind : uint8_t { kStream, kRead, kManage };
 
-  explicit Calls(const CallLimits& limits) : limits_(limits) {}
+  // `registry` outlives it.
+  Calls(const CallLimits& limits, prometheus::Registry& registry)
+      : limits_(limits), caller_streams_(registry) {}
 
-  // Lets a call in whose filter takes `filter_bytes`, until it leaves.
+  // Lets a call in whose filter takes `filter_bytes`, until it leaves. Whoever
+  // is let in may rest on `right`: see EndUnless().
   // Errors: STREAM_LIMIT, SERVER_UNAVAILABLE (draining).
   absl::Status Enter(std::shared_ptr<Drainable> call, Kind kind,
-                     size_t filter_bytes);
+                     size_t filter_bytes, CallRight right);
   // Does nothing if `call` is not in.
   void Leave(const Drainable* call);
 
   // Drains the calls that are in, and lets no other in but those that manage.
   void Drain();
   bool draining() const;
+  // Ends the calls whose right `check` does not confirm, with what it returns.
+  void EndUnless(absl::FunctionRef<absl::Status(const CallRight& right)> check);
   // Returns when no call is in, or at `deadline`: then false.
   bool WaitUntilEmpty(std::chrono::steady_clock::time_point deadline);
 
@@ -61,8 +76,11 @@ class Calls {
     std::shared_ptr<Drainable> call;
     Kind kind;
     size_t filter_bytes;
+    std::shared_ptr<const CallRight> right;
   };
 
+  absl::Status CheckLimits(Kind kind, size_t filter_bytes, const Caller& caller)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t& Count(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return counts_.at(static_cast<size_t>(kind));
   }
@@ -73,6 +91,7 @@ class Calls {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<size_t, 3> counts_ ABSL_GUARDED_BY(mutex_) = {};  // by kind
   size_t filter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  CallerStreams caller_streams_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<const Drainable*, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 

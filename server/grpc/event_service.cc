@@ -22,8 +22,11 @@
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "prometheus/registry.h"
+#include "server/access/caller.h"
+#include "server/access/method.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/grpc/call_guard.h"
 #include "server/grpc/calls.h"
 #include "server/grpc/management_call.h"
 #include "server/grpc/pooled_call.h"
@@ -142,13 +145,17 @@ class SubscribeCall final : public WriteReactor,
 
   void DoStep() override { stream_.Step(); }
   void DoDrain() override { stream_.OnDrain(); }
+  void DoEnd(const absl::Status& status) override {
+    stream_.OnWithdrawn(status);
+  }
 
   void Write(grpc::ByteBuffer response) override {
     response_ = std::move(response);
     StartWrite(&response_);
   }
   void Finish(const absl::Status& status) override {
-    if (absl::IsAborted(status) || absl::IsDataLoss(status)) {
+    if (absl::IsAborted(status) || absl::IsDataLoss(status) ||
+        absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
       spdlog::warn("stream ended with {}: {}", ReasonOf(status),
                    std::string(status.message()));
     }
@@ -204,6 +211,9 @@ class ListEventsCall final : public RawUnaryCall, private ListCall {
  private:
   void DoStep() override { listing_.Step(); }
   void DoDrain() override { listing_.OnDrain(); }
+  void DoEnd(const absl::Status& status) override {
+    listing_.OnWithdrawn(status);
+  }
 
   void Finish(absl::StatusOr<grpc::ByteBuffer> response) override {
     Respond(std::move(response));
@@ -246,7 +256,7 @@ EventService::EventService(StreamOptions options,
       metrics_(registry) {}
 
 std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
-                                                       const std::string& peer,
+                                                       const Peer& peer,
                                                        StepScheduler& steps) {
   const BatchLimits limits{.events_max = spec.batch_events_max,
                            .bytes_max = spec.batch_bytes_max};
@@ -255,7 +265,8 @@ std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
                                        spec.until_caught_up, environment_.log);
   }
   WorkerSpec worker{.worker_id = spec.worker->worker_id,
-                    .peer = peer,
+                    .peer = peer.address,
+                    .principal = peer.principal,
                     .view = spec.read.view,
                     .batch = limits,
                     .outstanding_max = spec.worker->outstanding_max};
@@ -267,26 +278,45 @@ std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
 
 WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request) {
-  const auto fail = [this](const absl::Status& status) {
+  CallRight right = {.caller = {}, .method = Method::kSubscribe};
+  const auto fail = [&](const absl::Status& status) {
+    environment_.guard.Refused(*context, right.method, status);
     metrics_.CountEnd(ReasonOf(status));
     return new FailedStream(status);
   };
+  // Before anything that a stranger sent is looked at.
+  absl::StatusOr<Caller> caller = environment_.guard.Identify(*context);
+  if (!caller.ok()) return fail(caller.status());
+  right.caller = *std::move(caller);
   const absl::StatusOr<v1::SubscribeRequest> parsed =
       Parse<v1::SubscribeRequest>(request);
   if (!parsed.ok()) return fail(parsed.status());
+  right.subscription = parsed->subscription();
+  if (!right.subscription.empty()) right.method = Method::kConsume;
+  const absl::Status allowed = environment_.guard.Check(right);
+  if (!allowed.ok()) return fail(allowed);
   absl::StatusOr<SubscribeSpec> spec = CheckSubscribe(*parsed);
   if (!spec.ok()) return fail(spec.status());
 
   const size_t filter_bytes = FilterBytes(spec->read);
   const absl::Duration heartbeat_interval = spec->heartbeat_interval;
+  const Peer peer = {.address = context->peer(),
+                     .principal = right.caller.principal};
   const auto call = std::make_shared<SubscribeCall>(
       environment_, clock_, options_, metrics_, heartbeat_interval, context,
       [&](StepScheduler& steps) {
-        return MakeSource(*std::move(spec), context->peer(), steps);
+        return MakeSource(*std::move(spec), peer, steps);
       });
   const absl::Status entered =
-      environment_.calls.Enter(call, Calls::Kind::kStream, filter_bytes);
+      environment_.calls.Enter(call, Calls::Kind::kStream, filter_bytes, right);
   if (!entered.ok()) return fail(entered);
+  // What has been withdrawn since may have been looked for among the calls that
+  // were in, and from now on it will be.
+  const absl::Status still_allowed = environment_.guard.Check(right);
+  if (!still_allowed.ok()) {
+    environment_.calls.Leave(call.get());
+    return fail(still_allowed);
+  }
   call->Begin(call);
   return call.get();
 }
@@ -294,6 +324,12 @@ WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
 grpc::ServerUnaryReactor* EventService::ListEvents(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
+  const absl::StatusOr<CallRight> right =
+      environment_.guard.Admit(*context, Method::kListEvents, "");
+  if (!right.ok()) {
+    return Refuse(environment_.guard, context, Method::kListEvents,
+                  right.status());
+  }
   const absl::StatusOr<v1::ListEventsRequest> parsed =
       Parse<v1::ListEventsRequest>(request);
   if (!parsed.ok()) return FinishNow(context, parsed.status());
@@ -304,8 +340,16 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
   const auto call = std::make_shared<ListEventsCall>(
       environment_, *std::move(spec), response);
   const absl::Status entered =
-      environment_.calls.Enter(call, Calls::Kind::kRead, filter_bytes);
-  if (!entered.ok()) return FinishNow(context, entered);
+      environment_.calls.Enter(call, Calls::Kind::kRead, filter_bytes, *right);
+  if (!entered.ok()) {
+    return Refuse(environment_.guard, context, Method::kListEvents, entered);
+  }
+  const absl::Status still_allowed = environment_.guard.Check(*right);
+  if (!still_allowed.ok()) {
+    environment_.calls.Leave(call.get());
+    return Refuse(environment_.guard, context, Method::kListEvents,
+                  still_allowed);
+  }
   call->Begin(call);
   return call.get();
 }
@@ -313,15 +357,23 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
 grpc::ServerUnaryReactor* EventService::GetEvent(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
+  absl::StatusOr<CallRight> right =
+      environment_.guard.Admit(*context, Method::kGetEvent, "");
+  if (!right.ok()) {
+    return Refuse(environment_.guard, context, Method::kGetEvent,
+                  right.status());
+  }
   absl::StatusOr<v1::GetEventRequest> parsed =
       Parse<v1::GetEventRequest>(request);
   if (!parsed.ok()) return FinishNow(context, parsed.status());
 
   const auto call = std::make_shared<GetEventCall>(
       environment_, *std::move(parsed), response);
-  const absl::Status entered =
-      environment_.calls.Enter(call, Calls::Kind::kRead, /*filter_bytes=*/0);
-  if (!entered.ok()) return FinishNow(context, entered);
+  const absl::Status entered = environment_.calls.Enter(
+      call, Calls::Kind::kRead, /*filter_bytes=*/0, *std::move(right));
+  if (!entered.ok()) {
+    return Refuse(environment_.guard, context, Method::kGetEvent, entered);
+  }
   call->Begin(call);
   return call.get();
 }
@@ -329,6 +381,11 @@ grpc::ServerUnaryReactor* EventService::GetEvent(
 grpc::ServerUnaryReactor* EventService::GetLog(
     grpc::CallbackServerContext* context, const v1::GetLogRequest* /*request*/,
     v1::GetLogResponse* response) {
+  const absl::Status allowed =
+      environment_.guard.Admit(*context, Method::kGetLog, "").status();
+  if (!allowed.ok()) {
+    return Refuse(environment_.guard, context, Method::kGetLog, allowed);
+  }
   if (environment_.calls.draining()) return FinishNow(context, DrainingError());
   *response = DescribeLog(environment_.log.Bounds());
   return FinishNow(context, absl::OkStatus());
@@ -337,8 +394,9 @@ grpc::ServerUnaryReactor* EventService::GetLog(
 grpc::ServerUnaryReactor* EventService::Acknowledge(
     grpc::CallbackServerContext* context, const v1::AcknowledgeRequest* request,
     v1::AcknowledgeResponse* response) {
-  return StartManagementCall(environment_, management_, context, request,
-                             response);
+  return StartManagementCall(environment_, management_, context,
+                             Method::kAcknowledge, request->subscription(),
+                             request, response);
 }
 
 }  // namespace enveloperelay

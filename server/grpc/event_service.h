@@ -33,9 +33,9 @@ using EventServiceBase =
                         v1::EnvelopeEventService::Service>>>>>;
 
 // EnvelopeEventService over an EventLog. Its handlers, which gRPC calls on
-// threads of its own, check requests and hand over to the pool; see Stream and
-// Listing for what happens there. Outlives the grpc::Server that it is
-// registered with. Thread-safe.
+// threads of its own, check callers and requests and hand over to the pool; see
+// Stream and Listing for what happens there. Outlives the grpc::Server that it
+// is registered with. Thread-safe.
 class EventService final : public EventServiceBase {
  public:
   // All outlive it.
@@ -61,8 +61,13 @@ class EventService final : public EventServiceBase {
       v1::AcknowledgeResponse* response) override;
 
  private:
-  std::unique_ptr<StreamSource> MakeSource(SubscribeSpec spec,
-                                           const std::string& peer,
+  // Where a caller is, and who.
+  struct Peer {
+    std::string address;
+    std::string principal;
+  };
+
+  std::unique_ptr<StreamSource> MakeSource(SubscribeSpec spec, const Peer& peer,
                                            StepScheduler& steps);
 
   const StreamOptions options_;

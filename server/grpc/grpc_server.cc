@@ -6,7 +6,6 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
@@ -22,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,7 +34,9 @@
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "server/base/address.h"
+#include "server/base/log_limit.h"
 #include "server/grpc/event_service.h"
+#include "server/grpc/port_credentials.h"
 #include "server/log/tail.h"
 
 namespace enveloperelay {
@@ -47,12 +49,15 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // Clients may ask every 10 s; a second less, for they do it with some jitter,
 // and three pings that come too early cost them the connection.
 constexpr absl::Duration kClientPingIntervalMin = absl::Seconds(9);
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 // Streams that one connection may have beyond what the server lets in, so that
 // one too many is told so instead of waiting unseen at the client.
 constexpr size_t kRefusedStreamsMax = 1000;
 // How long calls without an end of their own, such as health watches, are left
 // open once all others have ended: for what is on its way to them.
 constexpr absl::Duration kCloseGrace = absl::Milliseconds(250);
+
+constexpr absl::Duration kGrpcLineInterval = absl::Milliseconds(100);
 
 std::string HostName() {
   std::array<char, 256> name = {};
@@ -69,11 +74,16 @@ uint64_t RandomBits() {
   return absl::Uniform<uint64_t>(random);
 }
 
-// gRPC's own logging, in the relay's.
+// gRPC's own logging, in the relay's. A failed handshake of whoever is a line
+// of it.
 void LogForGrpc(gpr_log_func_args* args) {
+  static auto& errors = *new LogLimit(kGrpcLineInterval);
   switch (args->severity) {
     case GPR_LOG_SEVERITY_ERROR:
-      spdlog::error("gRPC: {}", args->message);
+      if (const std::optional<int> held_back = errors.Admit(absl::Now())) {
+        spdlog::error("gRPC: {} ({} more before it)", args->message,
+                      *held_back);
+      }
       break;
     case GPR_LOG_SEVERITY_INFO:
       spdlog::info("gRPC: {}", args->message);
@@ -109,7 +119,7 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-void Configure(const GrpcServer::Options& options,
+void Configure(const GrpcServer::Options& options, bool callers_known,
                grpc::ServerBuilder& builder) {
   const auto set = [&builder](const char* argument, int value) {
     builder.AddChannelArgument(argument, value);
@@ -122,9 +132,16 @@ void Configure(const GrpcServer::Options& options,
   set(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       Milliseconds(kClientPingIntervalMin));
+  // Connections that do not get as far as HTTP/2, TLS included.
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.metadata_bytes_max));
+  // Where callers are known, a connection is that of one of them as a rule.
+  const size_t streams_max =
+      callers_known ? std::min(options.calls.streams_max,
+                               options.calls.streams_per_caller_max)
+                    : options.calls.streams_max;
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(options.calls.streams_max + kRefusedStreamsMax));
+      static_cast<int>(streams_max + kRefusedStreamsMax));
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.request_bytes_max));
 }
 
@@ -136,9 +153,15 @@ std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
 }  // namespace
 
 GrpcServer::GrpcServer(const Options& options, const Environment& environment)
-    : calls_(options.calls),
+    : guard_(environment.access, environment.clock, environment.registry),
+      calls_(options.calls, environment.registry),
       filters_(options.calls.filter_bytes_max),
       pool_(options.threads, environment.log.tail()),
+      access_watch_({.access = environment.access,
+                     .guard = guard_,
+                     .calls = calls_,
+                     .clock = environment.clock},
+                    pool_),
       host_(pool_),
       subscriptions_({.log = environment.log,
                       .store = environment.store,
@@ -154,11 +177,19 @@ GrpcServer::GrpcServer(const Options& options, const Environment& environment)
                options.server_id.empty() ? HostName() : options.server_id,
            .max_stream_age = options.max_stream_age,
            .stall_timeout = options.stall_timeout},
-          {.log = environment.log, .calls = calls_, .pool = pool_},
+          {.log = environment.log,
+           .calls = calls_,
+           .pool = pool_,
+           .guard = guard_},
           environment.clock, subscriptions_, management_, environment.registry),
-      subscription_service_(
-          {.log = environment.log, .calls = calls_, .pool = pool_},
-          management_) {}
+      subscription_service_({.log = environment.log,
+                             .calls = calls_,
+                             .pool = pool_,
+                             .guard = guard_},
+                            management_),
+      credentials_(std::make_shared<PortCredentials>(
+          environment.certificates, options.client_certificates,
+          environment.access)) {}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const Options& options, const Environment& environment) {
@@ -172,9 +203,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   const absl::Status loaded = server->subscriptions_.Load();
   if (!loaded.ok()) return loaded;
   grpc::ServerBuilder builder;
-  Configure(options, builder);
-  builder.AddListeningPort(options.address.ToString(),
-                           grpc::InsecureServerCredentials(), &server->port_);
+  Configure(options, !environment.access.open(), builder);
+  builder.AddListeningPort(options.address.ToString(), server->credentials_,
+                           &server->port_);
   builder.RegisterService(&server->event_service_);
   builder.RegisterService(&server->subscription_service_);
   server->server_ = builder.BuildAndStart();

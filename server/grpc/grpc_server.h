@@ -11,12 +11,17 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "prometheus/registry.h"
+#include "server/access/access.h"
 #include "server/base/address.h"
 #include "server/base/clock.h"
+#include "server/grpc/access_watch.h"
+#include "server/grpc/call_guard.h"
 #include "server/grpc/calls.h"
+#include "server/grpc/certificates.h"
 #include "server/grpc/event_service.h"
 #include "server/grpc/pooled_call.h"
 #include "server/grpc/pooled_host.h"
+#include "server/grpc/port_credentials.h"
 #include "server/grpc/subscription_service.h"
 #include "server/log/event_log.h"
 #include "server/log/state_store.h"
@@ -28,9 +33,8 @@
 namespace enveloperelay {
 
 // The gRPC port: EnvelopeEventService over an EventLog, SubscriptionService
-// over a StateStore, health, reflection and
-// channelz, without TLS. Start, SetServing, Drain and the destructor are for
-// one thread.
+// over a StateStore, health, reflection and channelz, for those whom Access
+// lets in. Start, SetServing, Drain and the destructor are for one thread.
 class GrpcServer {
  public:
   struct Options {
@@ -51,6 +55,9 @@ class GrpcServer {
     size_t metadata_bytes_max = size_t{16} << 10;
     // Run the streams and read the log for them.
     size_t threads = 2;
+    // What TLS asks clients for, if the certificates have a CA for them.
+    PortCredentials::ClientCertificates client_certificates =
+        PortCredentials::ClientCertificates::kRequired;
   };
 
   // What it serves; all outlive the server.
@@ -59,6 +66,9 @@ class GrpcServer {
     StateStore& store;
     const Clock& clock;
     prometheus::Registry& registry;
+    Access& access;
+    // Null: plaintext.
+    const Certificates* certificates = nullptr;
   };
   // Listens, and serves: health says NOT_SERVING until SetServing(true).
   // Errors: kUnavailable (cannot listen; says where and why), kDataLoss (the
@@ -84,14 +94,17 @@ class GrpcServer {
  private:
   GrpcServer(const Options& options, const Environment& environment);
 
+  CallGuard guard_;
   Calls calls_;
   FilterBudget filters_;
   CallPool pool_;
+  AccessWatch access_watch_;
   PooledHost host_;
   Subscriptions subscriptions_;
   Management management_;
   EventService event_service_;
   SubscriptionService subscription_service_;
+  const std::shared_ptr<PortCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
   bool drained_ = false;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "server/log/sequence.h"
 #include "server/log/tail.h"
 #include "server/stream/step_scheduler.h"
@@ -33,6 +34,10 @@ PooledCall::PooledCall(CallPool& pool)
 
 void PooledCall::Drain() {
   Post([this] { DoDrain(); });
+}
+
+void PooledCall::End(const absl::Status& status) {
+  Post([this, status] { DoEnd(status); });
 }
 
 void PooledCall::OnGrowth() {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "server/grpc/calls.h"
 #include "server/grpc/growth_watch.h"
 #include "server/log/sequence.h"
@@ -50,6 +51,7 @@ class PooledCall : public StepScheduler,
                    public std::enable_shared_from_this<PooledCall> {
  public:
   void Drain() override;
+  void End(const absl::Status& status) override;
   void OnGrowth() override;
 
  protected:
@@ -59,6 +61,8 @@ class PooledCall : public StepScheduler,
   // What a step is made of; runs on the pool.
   virtual void DoStep() = 0;
   virtual void DoDrain() = 0;
+  // See Drainable::End.
+  virtual void DoEnd(const absl::Status& /*status*/) {}
 
   // Runs `function` after what was posted before it. Thread-safe.
   template <typename Function>

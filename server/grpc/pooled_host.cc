@@ -18,7 +18,7 @@ class PooledHost::Hosted final : public PooledCall {
   void Begin(std::function<void()> on_expired) {
     subscription_->Host(*this, std::move(on_expired));
   }
-  void End() {
+  void Leave() {
     subscription_->Close();
     Post([this] { StopSteps(); });
   }
@@ -50,7 +50,7 @@ void PooledHost::Release(const Subscription& subscription) {
     hosted = std::move(found->second);
     hosted_.erase(found);
   }
-  hosted->End();
+  hosted->Leave();
 }
 
 }  // namespace enveloperelay

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/access/method.h"
+#include "server/grpc/call_guard.h"
 #include "server/grpc/calls.h"
 #include "server/grpc/pooled_call.h"
 #include "server/log/event_log.h"
@@ -20,6 +22,7 @@ struct CallEnvironment {
   EventLog& log;
   Calls& calls;
   CallPool& pool;
+  CallGuard& guard;
 };
 
 // A unary call that runs on the pool. It keeps itself alive until gRPC is done
@@ -51,6 +54,15 @@ inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
+}
+
+// As above, for a call that is refused.
+inline grpc::ServerUnaryReactor* Refuse(CallGuard& guard,
+                                        grpc::CallbackServerContext* context,
+                                        Method method,
+                                        const absl::Status& status) {
+  guard.Refused(*context, method, status);
+  return FinishNow(context, status);
 }
 
 }  // namespace enveloperelay

@@ -200,6 +200,16 @@ absl::Status StreamLimitError(std::string_view limit) {
   return status;
 }
 
+absl::Status CredentialsInvalidError(std::string_view what) {
+  return MakeError(absl::StatusCode::kUnauthenticated, "CREDENTIALS_INVALID",
+                   std::string(what));
+}
+
+absl::Status AccessDeniedError(std::string_view what) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "ACCESS_DENIED",
+                   std::string(what));
+}
+
 absl::Status DrainingError() {
   return MakeUnavailable("the relay is being stopped");
 }

@@ -47,6 +47,9 @@ absl::Status SubscriptionLimitError(size_t subscriptions_max);
 // Their filters take as much memory as they may. The same reason.
 absl::Status FilterLimitError(size_t bytes_max);
 absl::Status StreamLimitError(std::string_view limit);
+// `what` says what is wrong, and never repeats a credential.
+absl::Status CredentialsInvalidError(std::string_view what);
+absl::Status AccessDeniedError(std::string_view what);
 absl::Status DrainingError();
 
 // Returns `status` of the log as the row of the contract that it belongs to:

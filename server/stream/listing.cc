@@ -55,6 +55,12 @@ void Listing::OnDrain() {
   Step();
 }
 
+void Listing::OnWithdrawn(const absl::Status& status) {
+  if (finished_) return;
+  finished_ = true;
+  call_.Finish(status);
+}
+
 void Listing::Start() {
   started_ = true;
   wait_until_ = steps_.Now() + absl::ToChronoNanoseconds(wait_);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
@@ -51,6 +52,8 @@ class Listing {
   void OnCancelled();
   // The server is about to stop: no more waiting.
   void OnDrain();
+  // The caller may not go on, as `status` says.
+  void OnWithdrawn(const absl::Status& status);
 
  private:
   void Start();

@@ -22,7 +22,8 @@ constexpr std::string_view kEnds[] = {
     "READER_STALLED",     "STREAM_LIMIT",
     "SERVER_UNAVAILABLE", "RECORD_CORRUPT",
     "INTERNAL",           "SUBSCRIPTION_NOT_FOUND",
-    "WORKER_SUPERSEDED"};
+    "WORKER_SUPERSEDED",  "CREDENTIALS_INVALID",
+    "ACCESS_DENIED"};
 
 }  // namespace
 

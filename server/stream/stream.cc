@@ -28,8 +28,8 @@ constexpr double kAgeSpread = 0.2;
 // it.
 constexpr double kHeartbeatLead = 0.05;
 
-// How long a client that was too slow may take to read why its call has ended,
-// before the call is broken off.
+// How long a client that has more to read may take to come to why its call has
+// ended, before the call is broken off.
 constexpr absl::Duration kStallGraceMax = absl::Minutes(1);
 
 // When to return after a planned end: to another replica at once, but not all
@@ -104,6 +104,12 @@ void Stream::OnCancelled() {
 void Stream::OnDrain() {
   draining_ = true;
   Step();
+}
+
+void Stream::OnWithdrawn(const absl::Status& status) {
+  if (finished_) return;
+  if (writing_) GraceBeforeReset(steps_.Now());
+  Finish(status, ReasonOf(status));
 }
 
 void Stream::Start() {
@@ -206,10 +212,14 @@ void Stream::EndStalled(SteadyTime now) {
     call_.Reset();
     return;
   }
-  stall_due_ = After(now, std::min(options_.stall_timeout, kStallGraceMax));
-  steps_.StepAt(stall_due_);
+  GraceBeforeReset(now);
   const absl::Status status = ReaderStalledError(options_.stall_timeout);
   Finish(status, ReasonOf(status));
+}
+
+void Stream::GraceBeforeReset(SteadyTime now) {
+  stall_due_ = After(now, std::min(options_.stall_timeout, kStallGraceMax));
+  steps_.StepAt(stall_due_);
 }
 
 }  // namespace enveloperelay

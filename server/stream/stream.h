@@ -75,6 +75,8 @@ class Stream {
   void OnCancelled();
   // The server is about to stop.
   void OnDrain();
+  // The caller may not go on, as `status` says.
+  void OnWithdrawn(const absl::Status& status);
 
   bool finished() const { return finished_; }
 
@@ -89,6 +91,8 @@ class Stream {
   void Finish(const absl::Status& status, std::string_view end);
   void FinishCancelled();
   void EndStalled(SteadyTime now);
+  // A response on its way has so long to leave, before the call is broken off.
+  void GraceBeforeReset(SteadyTime now);
 
   const Clock& clock_;
   const StreamOptions& options_;

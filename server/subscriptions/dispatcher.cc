@@ -447,6 +447,7 @@ std::vector<v1::Worker> Dispatcher::Workers() const {
     v1::Worker& proto = workers.emplace_back();
     proto.set_worker_id(worker.spec.worker_id);
     proto.set_peer(worker.spec.peer);
+    proto.set_principal(worker.spec.principal);
     *proto.mutable_connect_time() =
         ToProto(absl::FromUnixMicros(worker.connect_micros));
     proto.set_outstanding(worker.outstanding);

@@ -40,7 +40,8 @@ namespace enveloperelay {
 // What a worker asks for when it joins.
 struct WorkerSpec {
   std::string worker_id;
-  std::string peer;  // its network address
+  std::string peer;            // its network address
+  std::string principal = {};  // who it is; see server/access
   v1::EventView view = v1::EVENT_VIEW_FULL;
   // Of one delivery.
   BatchLimits batch = {.events_max = 256, .bytes_max = size_t{1} << 20};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -300,6 +301,7 @@ void Management::Handle(const v1::GetSubscriptionRequest& request,
 }
 
 void Management::Handle(const v1::ListSubscriptionsRequest& request,
+                        absl::FunctionRef<bool(const std::string& name)> shown,
                         Done<v1::ListSubscriptionsResponse> done) {
   Violations violations;
   CheckPageSize(request.page_size(), kPageSizeMax, violations);
@@ -307,7 +309,7 @@ void Management::Handle(const v1::ListSubscriptionsRequest& request,
     return std::move(done)(FieldInvalidError(violations));
   }
   const size_t size = PageSize(request.page_size());
-  auto list = subscriptions_.List(request.page_token(), size + 1);
+  auto list = subscriptions_.List(request.page_token(), size + 1, shown);
   std::string next_page_token;
   if (list.size() > size) {
     list.pop_back();

@@ -1,7 +1,10 @@
 #ifndef ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_MANAGEMENT_H_
 #define ENVELOPE_RELAY_SERVER_SUBSCRIPTIONS_MANAGEMENT_H_
 
+#include <string>
+
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
@@ -28,7 +31,9 @@ class Management {
               Done<v1::CreateSubscriptionResponse> done);
   void Handle(const v1::GetSubscriptionRequest& request,
               Done<v1::GetSubscriptionResponse> done);
+  // Those whose names `shown` allows, as if there were no others.
   void Handle(const v1::ListSubscriptionsRequest& request,
+              absl::FunctionRef<bool(const std::string& name)> shown,
               Done<v1::ListSubscriptionsResponse> done);
   void Handle(const v1::UpdateSubscriptionRequest& request,
               Done<v1::UpdateSubscriptionResponse> done);

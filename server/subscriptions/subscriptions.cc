@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -152,12 +153,14 @@ bool Subscriptions::IsBeingDeleted(const std::string& name) const {
 }
 
 std::vector<std::pair<std::string, std::shared_ptr<Subscription>>>
-Subscriptions::List(const std::string& after, size_t max) const {
+Subscriptions::List(
+    const std::string& after, size_t max,
+    absl::FunctionRef<bool(const std::string& name)> shown) const {
   std::vector<std::pair<std::string, std::shared_ptr<Subscription>>> list;
   const MutexLock lock(mutex_);
   for (auto it = by_name_.upper_bound(after);
        it != by_name_.end() && list.size() < max; ++it) {
-    list.emplace_back(it->first, it->second);
+    if (shown(it->first)) list.emplace_back(it->first, it->second);
   }
   return list;
 }

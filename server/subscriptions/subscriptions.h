@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
@@ -62,9 +63,11 @@ class Subscriptions {
   absl::Status Delete(const std::string& name, const std::string& etag,
                       Subscription::Done<bool> done)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Up to `max` after `after`, by name.
+  // Up to `max` of those that `shown` allows, after `after`, by name.
   std::vector<std::pair<std::string, std::shared_ptr<Subscription>>> List(
-      const std::string& after, size_t max) const ABSL_LOCKS_EXCLUDED(mutex_);
+      const std::string& after, size_t max,
+      absl::FunctionRef<bool(const std::string& name)> shown) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   absl::Status DeleteOne(const std::shared_ptr<Subscription>& subscription,

@@ -23,11 +23,13 @@
 namespace enveloperelay::testing {
 
 // A channel with a connection of its own.
-inline std::shared_ptr<grpc::Channel> Connect(const std::string& target) {
+inline std::shared_ptr<grpc::Channel> Connect(
+    const std::string& target,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials =
+        grpc::InsecureChannelCredentials()) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 // One Subscribe call of a client without any library, so that tests see every
@@ -37,9 +39,13 @@ class EventStream {
   // No test waits longer for anything on a stream.
   static constexpr absl::Duration kPatience = absl::Minutes(2);
 
+  // `token`: a bearer token to show, or nothing.
   EventStream(const std::shared_ptr<grpc::Channel>& channel,
-              const v1::SubscribeRequest& request)
+              const v1::SubscribeRequest& request,
+              const std::string& token = {})
       : stub_(v1::EnvelopeEventService::NewStub(channel)) {
+    if (!token.empty())
+      context_.AddMetadata("authorization", "Bearer " + token);
     context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
     reader_ = stub_->Subscribe(&context_, request);
   }

@@ -21,12 +21,15 @@ namespace enveloperelay::testing {
 
 // A call of any method with bytes for messages: for services whose messages
 // have no package, and for requests that no generated code would send. Sends
-// one request and reads the responses.
+// one request, with a bearer token or without, and reads the responses.
 class RawCall {
  public:
   RawCall(const std::shared_ptr<grpc::Channel>& channel,
-          const std::string& method, const std::string& request)
+          const std::string& method, const std::string& request,
+          const std::string& token = {})
       : stub_(channel) {
+    if (!token.empty())
+      context_.AddMetadata("authorization", "Bearer " + token);
     context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(1)));
     call_ = stub_.PrepareCall(&context_, method, &queue_);
     call_->StartCall(Tag());

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "enveloperelay/cursor_store.h"
+#include "enveloperelay/security.h"
 #include "enveloperelay/v1/events.pb.h"
 
 namespace grpc {
@@ -23,7 +24,9 @@ struct SubscriberOptions {
   // Where the relay is: a gRPC target such as "127.0.0.1:9090" or
   // "dns:///relay.internal:9090". Required.
   std::string target;
-  // Null: no TLS, no credentials.
+  // TLS, and how the relay knows this client.
+  SecurityOptions security = {};
+  // Instead of `security.tls`, for what that cannot say. Null: nothing.
   std::shared_ptr<grpc::ChannelCredentials> credentials = {};
 
   // What to subscribe to: filter, view, where to begin, batch bounds, heartbeat
@@ -105,10 +108,12 @@ class Subscriber {
   //     INVALID_ARGUMENT, OUT_OF_RANGE (CURSOR_EXPIRED, CURSOR_AHEAD,
   //     CURSOR_UNKNOWN_LOG), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION,
   //     DATA_LOSS (RECORD_CORRUPT), UNAUTHENTICATED, PERMISSION_DENIED,
-  //     UNIMPLEMENTED;
+  //     UNIMPLEMENTED. UNAUTHENTICATED is retried when `security.token_file`
+  //     holds another token than the one refused: it was changed meanwhile;
   //   - the last three without ErrorInfo, before any response: what answers at
   //     `target` is no relay, or a proxy that lets nobody through;
-  //   - kInvalidArgument: an option is wrong; the message names it;
+  //   - kInvalidArgument: an option is wrong, or one of the files of `security`
+  //     before any response; the message names it;
   //   - what the cursor store returned.
   // All else is retried: UNAVAILABLE, RESOURCE_EXHAUSTED (STREAM_LIMIT),
   // ABORTED (READER_STALLED), INTERNAL, UNKNOWN, CANCELLED, DEADLINE_EXCEEDED,

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "enveloperelay/security.h"
 #include "enveloperelay/v1/events.pb.h"
 
 namespace grpc {
@@ -66,7 +67,9 @@ struct WorkerOptions {
   // Where the relay is: a gRPC target such as "127.0.0.1:9090" or
   // "dns:///relay.internal:9090". Required.
   std::string target;
-  // Null: no TLS, no credentials.
+  // TLS, and how the relay knows this client.
+  SecurityOptions security = {};
+  // Instead of `security.tls`, for what that cannot say. Null: nothing.
   std::shared_ptr<grpc::ChannelCredentials> credentials = {};
 
   // Name of the durable subscription, which must exist. Required.
@@ -198,7 +201,7 @@ class Worker {
   //     them NOT_FOUND (SUBSCRIPTION_NOT_FOUND), PERMISSION_DENIED,
   //     UNAUTHENTICATED, and ABORTED (WORKER_SUPERSEDED): another worker uses
   //     the same `worker_id`. Subscriber::Next() has the whole table;
-  //   - kInvalidArgument: an option is wrong; the message names it;
+  //   - kInvalidArgument: an option is wrong, or a file that it names;
   //   - kDeadlineExceeded: stop_timeout was over before all was done. The
   //     events concerned will be delivered again;
   //   - kFailedPrecondition: Run() was called before.

@@ -1,8 +1,8 @@
 // A record that is damaged on the disk, as a subscriber meets it.
+#include "tests/integration/grpc/damage.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 
@@ -18,40 +18,16 @@
 namespace enveloperelay::testing {
 namespace {
 
-namespace fs = std::filesystem;
-
 class GrpcDamageTest : public GrpcRelayTest {
  protected:
   static constexpr size_t kEvents = 400;
-
-  // Inverts a block in the middle of the largest table of the log.
-  void DamageTheLargestTable() const {
-    fs::path largest;
-    for (const auto& entry :
-         fs::recursive_directory_iterator(relay_->data_dir())) {
-      if (entry.path().extension() != ".sst") continue;
-      if (largest.empty() || entry.file_size() > fs::file_size(largest)) {
-        largest = entry.path();
-      }
-    }
-    ASSERT_FALSE(largest.empty());
-    std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
-    std::string bytes(4096, '\0');
-    const auto middle = static_cast<std::streamoff>(fs::file_size(largest) / 2);
-    file.seekg(middle);
-    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    for (char& c : bytes) c = static_cast<char>(~c);
-    file.seekp(middle);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    ASSERT_TRUE(file.good());
-  }
 };
 
 TEST_F(GrpcDamageTest, EventsBeforeADamagedRecordComeAndThenItsSequence) {
   Start();
   Post({.count = kEvents, .padding_bytes = 3000});
   ASSERT_TRUE(relay_->Terminate().ok());
-  DamageTheLargestTable();
+  DamageTheLargestTable(relay_->data_dir());
   ASSERT_TRUE(relay_->Restart().ok());
   ConnectStub();
 

@@ -26,6 +26,7 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
+#include "server/access/access.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/log/cursor.h"
@@ -71,7 +72,8 @@ class GrpcServerTest : public ::testing::Test {
     auto server = GrpcServer::Start(options, {.log = log_,
                                               .store = store_,
                                               .clock = Clock::Real(),
-                                              .registry = registry_});
+                                              .registry = registry_,
+                                              .access = access_});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = NewChannel();
@@ -117,6 +119,7 @@ class GrpcServerTest : public ::testing::Test {
   testing::MemoryStateStore store_;
   testing::MemoryEventLog log_;
   prometheus::Registry registry_;
+  Access access_{Clock::Real()};
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
@@ -400,7 +403,8 @@ TEST_F(GrpcServerTest, APortInUseIsAClearError) {
       GrpcServer::Start(Loopback(server_->port()), {.log = log_,
                                                     .store = store_,
                                                     .clock = Clock::Real(),
-                                                    .registry = registry});
+                                                    .registry = registry,
+                                                    .access = access_});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()),
               ::testing::AllOf(::testing::HasSubstr(

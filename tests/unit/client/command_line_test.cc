@@ -65,6 +65,55 @@ TEST(CommandLineTest, PrefersOptionsToTheEnvironment) {
   EXPECT_EQ(Parse({"log", "--grpc", "other:2"}).grpc, "other:2");
 }
 
+TEST(CommandLineTest, ReachesASecuredRelay) {
+  const CommandLine line =
+      Parse({"log", "--ca-file", "ca", "--cert-file", "cert", "--key-file",
+             "key", "--token-file", "token", "--grpc", "relay:1"});
+
+  ASSERT_TRUE(line.security.tls.has_value());
+  EXPECT_EQ(line.security.tls->ca_file, "ca");
+  EXPECT_EQ(line.security.tls->cert_file, "cert");
+  EXPECT_EQ(line.security.tls->key_file, "key");
+  EXPECT_EQ(line.security.token_file, "token");
+  EXPECT_TRUE(Parse({"log", "--tls"}).security.tls.has_value());
+  EXPECT_FALSE(Parse({"log"}).security.tls.has_value());
+}
+
+TEST(CommandLineTest, TakesSecurityFromTheEnvironment) {
+  const Variable tls("ENVELOPECTL_TLS", "true");
+  const Variable token("ENVELOPECTL_TOKEN_FILE", "/run/token");
+
+  const CommandLine line = Parse({"log"});
+
+  EXPECT_TRUE(line.security.tls.has_value());
+  EXPECT_EQ(line.security.token_file, "/run/token");
+}
+
+TEST(CommandLineTest, ACertificateGoesWithItsKey) {
+  EXPECT_THAT(ParseToExit({"log", "--cert-file", "cert"}).text,
+              HasSubstr("--cert-file and --key-file go together"));
+}
+
+TEST(CommandLineTest, SendsNoTokenInClearUnlessTold) {
+  const Exit exit =
+      ParseToExit({"log", "--token-file", "token", "--grpc", "relay:1"});
+  EXPECT_EQ(exit.code, 2);
+  EXPECT_THAT(exit.text, HasSubstr("without TLS"));
+  EXPECT_EQ(Parse({"log", "--token-file", "token"}).security.token_file,
+            "token");
+  EXPECT_EQ(Parse({"log", "--token-file", "token", "--grpc", "relay:1",
+                   "--token-in-clear"})
+                .security.token_file,
+            "token");
+}
+
+TEST(CommandLineTest, ATokenOfSendIsThatOfTheIngress) {
+  const CommandLine line = Parse({"send", "--token-file", "ingress"});
+
+  EXPECT_EQ(std::get<SendCommand>(line.command).token_file, "ingress");
+  EXPECT_EQ(line.security.token_file, "");
+}
+
 TEST(CommandLineTest, TakesCommonOptionsBeforeAndAfterTheCommand) {
   EXPECT_THAT(Parse({"--output", "json", "log"}).output,
               Optional(OutputFormat::kJson));

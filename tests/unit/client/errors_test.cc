@@ -40,6 +40,34 @@ TEST(ExplainTest, TellsWhatToDoAboutAnExpiredCursor) {
             HasSubstr("CURSOR_EXPIRED"), HasSubstr("use --from earliest")));
 }
 
+TEST(ExplainTest, TellsHowToShowWhoCalls) {
+  const absl::Status status = FromGrpcStatus(testing::Refusal(
+      grpc::StatusCode::UNAUTHENTICATED, "CREDENTIALS_INVALID"));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              AllOf(HasSubstr("--token-file"), HasSubstr("--cert-file")));
+}
+
+TEST(ExplainTest, TellsWhereARightWouldBeGiven) {
+  const absl::Status status = FromGrpcStatus(
+      testing::Refusal(grpc::StatusCode::PERMISSION_DENIED, "ACCESS_DENIED"));
+
+  EXPECT_THAT(ExplainGrpcError(status, "relay:1"),
+              HasSubstr("--grpc-policy-file"));
+}
+
+TEST(ExplainTest, TellsAFailureOfTlsFromAnAbsentRelay) {
+  const absl::Status status = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: "
+      "ipv4:127.0.0.1:9090: Ssl handshake failed: SSL_ERROR_SSL: "
+      "error:0A000086:SSL routines::certificate verify failed");
+
+  EXPECT_THAT(
+      ExplainGrpcError(status, "relay:1"),
+      AllOf(StartsWith("TLS with the relay at relay:1 failed"),
+            HasSubstr("certificate verify failed"), HasSubstr("--ca-file")));
+}
+
 TEST(ExplainTest, TellsHowToCreateAMissingSubscription) {
   const absl::Status status = FromGrpcStatus(
       testing::Refusal(grpc::StatusCode::NOT_FOUND, "SUBSCRIPTION_NOT_FOUND",

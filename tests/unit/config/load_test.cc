@@ -279,6 +279,41 @@ TEST_F(LoadTest, RefusesAnOpenGrpcPortWithoutTls) {
   EXPECT_EQ(Errors({"--grpc-address=[::]:9090", "--insecure-grpc"}), "");
 }
 
+TEST_F(LoadTest, RefusesAnOpenGrpcPortThatAsksNobodyWhoCalls) {
+  const std::string open = "--grpc-address=[::]:9090";
+  const std::string cert = "--grpc-tls-cert-file=cert";
+  const std::string key = "--grpc-tls-key-file=key";
+  EXPECT_THAT(Errors({open}), AllOf(HasSubstr("--grpc-tls-cert-file"),
+                                    HasSubstr("--grpc-token-file"),
+                                    HasSubstr("--grpc-tls-client-ca-file")));
+  EXPECT_THAT(
+      Errors({open, cert, key}),
+      AllOf(HasSubstr("--grpc-tls-client-ca-file"),
+            HasSubstr("--grpc-token-file"), HasSubstr("--insecure-grpc")));
+  EXPECT_THAT(Errors({open, "--grpc-token-file=tokens"}),
+              AllOf(HasSubstr("without TLS"), HasSubstr("--insecure-grpc")));
+  EXPECT_EQ(Errors({open, cert, key, "--grpc-token-file=tokens"}), "");
+  EXPECT_EQ(Errors({open, cert, key, "--grpc-tls-client-ca-file=ca"}), "");
+  EXPECT_EQ(Errors({open, cert, key, "--insecure-grpc"}), "");
+  EXPECT_EQ(Errors({open, "--grpc-token-file=tokens", "--insecure-grpc"}), "");
+}
+
+TEST_F(LoadTest, AllowsTokensAndAPolicyOnLoopbackWithoutTls) {
+  EXPECT_EQ(Errors({"--grpc-token-file=tokens", "--grpc-policy-file=policy"}),
+            "");
+}
+
+TEST_F(LoadTest, RefusesHalfOfWhatTlsOfGrpcNeeds) {
+  for (const char* half :
+       {"--grpc-tls-cert-file=cert", "--grpc-tls-key-file=key"}) {
+    EXPECT_THAT(Errors({half}), AllOf(HasSubstr("--grpc-tls-cert-file"),
+                                      HasSubstr("--grpc-tls-key-file")));
+  }
+  EXPECT_THAT(
+      Errors({"--grpc-tls-client-ca-file=ca"}),
+      AllOf(HasSubstr("--grpc-tls-client-ca-file"), HasSubstr("without TLS")));
+}
+
 TEST_F(LoadTest, PrintsEveryOptionWithDefaultAndVariable) {
   const absl::StatusOr<Invocation> loaded = Load({"--help"});
 

@@ -23,6 +23,7 @@ using Layers = std::map<std::string, std::set<std::string>>;
 const Layers& AllowedLayers() {
   static const auto& layers = *new Layers{
       {"base", {}},
+      {"access", {"base"}},
       {"config", {"base"}},
       {"http", {"base"}},
       {"log", {"base"}},
@@ -30,7 +31,7 @@ const Layers& AllowedLayers() {
       {"ingress", {"base", "http", "log", "signplus"}},
       {"stream", {"base", "log"}},
       {"subscriptions", {"base", "log", "stream"}},
-      {"grpc", {"base", "log", "stream", "subscriptions"}},
+      {"grpc", {"access", "base", "log", "stream", "subscriptions"}},
       {"admin", {"base", "http"}},
   };
   return layers;

@@ -260,6 +260,14 @@ TEST_F(ListingTest, DrainingEndsTheWait) {
   EXPECT_TRUE(result_->ok());
 }
 
+TEST_F(ListingTest, AWithdrawnRightEndsTheWait) {
+  Begin(Waiting(10));
+  listing_->OnWithdrawn(AccessDeniedError("withdrawn"));
+  ASSERT_TRUE(result_.has_value());
+  EXPECT_EQ(ReasonOf(result_->status()), "ACCESS_DENIED");
+  listing_->OnDrain();
+}
+
 TEST_F(ListingTest, ACancelledCallEndsAtOnce) {
   Begin(Waiting(10));
   listing_->OnCancelled();

@@ -786,6 +786,38 @@ TEST_F(StreamTest, AGivenUpClientThatReadsAfterAllIsNotBrokenOff) {
   EXPECT_FALSE(reset_);
 }
 
+TEST_F(StreamTest, AWithdrawnRightEndsAnIdleStreamAtOnce) {
+  Open({});
+  Read();
+  stream_->OnWithdrawn(AccessDeniedError("withdrawn"));
+  ASSERT_TRUE(finished_.has_value());
+  EXPECT_EQ(ReasonOf(*finished_), "ACCESS_DENIED");
+  EXPECT_EQ(Metric("envelope_relay_stream_ends_total", "ACCESS_DENIED"), 1);
+  stream_->OnWithdrawn(CredentialsInvalidError("expired"));
+  stream_->OnDrain();
+  Append(1);
+  EXPECT_EQ(ReasonOf(*finished_), "ACCESS_DENIED");
+  EXPECT_FALSE(Read().has_value());
+}
+
+TEST_F(StreamTest, AWithdrawnRightEndsAStreamBeforeItsFirstStep) {
+  Open({});
+  stream_->OnWithdrawn(CredentialsInvalidError("expired"));
+  ASSERT_TRUE(finished_.has_value());
+  EXPECT_EQ(ReasonOf(*finished_), "CREDENTIALS_INVALID");
+}
+
+TEST_F(StreamTest, WhoHasLostTheRightAndDoesNotReadIsBrokenOff) {
+  Append(1);
+  Open(FromEarliest());
+  stream_->OnWithdrawn(AccessDeniedError("withdrawn"));
+  EXPECT_TRUE(finished_.has_value());
+  Advance(absl::Minutes(1) - absl::Milliseconds(1));
+  EXPECT_FALSE(reset_);
+  Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(reset_);
+}
+
 TEST_F(StreamTest, AReaderThatIsOnlySlowIsNotGivenUp) {
   Append(10);
   v1::SubscribeRequest request = FromEarliest();
