@@ -14,15 +14,20 @@
 #include "absl/time/time.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
+#include "server/base/ticker.h"
 #include "server/config/config.h"
 #include "server/grpc/grpc_server.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
+#include "server/quarantine/quarantine.h"
 #include "server/readiness.h"
 #include "server/version.h"
 
 namespace enveloperelay {
 namespace {
+
+// How late bodies that are too old leave the quarantine.
+constexpr absl::Duration kPruneInterval = absl::Seconds(10);
 
 absl::Status Named(const char* part, const absl::Status& status) {
   return {status.code(),
@@ -53,6 +58,15 @@ EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
   return log;
 }
 
+QuarantineLimits QuarantineLimitsOf(const Config& config) {
+  QuarantineLimits limits = {.bodies_max = config.quarantine_max,
+                             .bytes_max = config.quarantine_bytes_max};
+  if (config.quarantine_age > absl::ZeroDuration()) {
+    limits.age = config.quarantine_age;
+  }
+  return limits;
+}
+
 IngressOptions IngressOptionsOf(ServerOptions& options) {
   const Config& config = options.config;
   const int threads = static_cast<int>(config.ingress_threads);
@@ -79,6 +93,7 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
           .subscription = {.unsettled_max = config.subscription_unsettled_max,
                            .dead_letters_max =
                                config.subscription_dead_letters_max},
+          .dedup_window = config.dedup_window,
           .threads = config.grpc_threads};
 }
 
@@ -87,12 +102,21 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
 // Each part depends on those above it.
 struct Server::Parts {
   explicit Parts(const Clock& the_clock) : clock(the_clock) {}
+  // Nothing writes to the log while those go that it would answer.
+  ~Parts() {
+    quarantine_ticker.reset();
+    if (log != nullptr) log->Close();
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
 
   const Clock& clock;
   prometheus::Registry registry;
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
   std::unique_ptr<EmbeddedLog> log;
+  std::unique_ptr<Quarantine> quarantine;
+  std::unique_ptr<Ticker> quarantine_ticker;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<IngressServer> ingress;
   bool drained = false;
@@ -116,15 +140,26 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!log.ok()) return Named("--data-dir", log.status());
   parts.log = *std::move(log);
 
+  parts.quarantine =
+      std::make_unique<Quarantine>(QuarantineLimitsOf(options.config),
+                                   parts.log->state(), clock, parts.registry);
+  const absl::Status loaded = parts.quarantine->Load();
+  if (!loaded.ok()) return Named("--data-dir", loaded);
+  parts.quarantine_ticker = std::make_unique<Ticker>(
+      kPruneInterval, [&parts] { parts.quarantine->Prune(); });
+
   auto grpc = GrpcServer::Start(GrpcOptionsOf(options.config),
                                 {.log = *parts.log,
                                  .store = parts.log->state(),
+                                 .quarantine = *parts.quarantine,
                                  .clock = clock,
                                  .registry = parts.registry});
   if (!grpc.ok()) return Named("--grpc-address", grpc.status());
   parts.grpc = *std::move(grpc);
 
-  auto ingress = IngressServer::Start(IngressOptionsOf(options), *parts.log,
+  IngressOptions ingress_options = IngressOptionsOf(options);
+  ingress_options.quarantine = parts.quarantine.get();
+  auto ingress = IngressServer::Start(std::move(ingress_options), *parts.log,
                                       clock, parts.registry);
   if (!ingress.ok()) return Named("--ingress-address", ingress.status());
   parts.ingress = *std::move(ingress);
@@ -158,6 +193,7 @@ void Server::Drain(absl::Time deadline) {
   const absl::Duration close_time =
       std::max(patience * 0.1, std::min(patience * 0.5, absl::Seconds(1)));
   parts_->grpc->Drain(deadline - close_time);
+  parts_->quarantine_ticker.reset();
   parts_->log->Close();
 }
 

@@ -8,6 +8,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 #include "server/http/problem.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 namespace {
@@ -39,6 +40,17 @@ IngressMetrics::IngressMetrics(Counters& requests,
     refused_.at(i) =
         &requests.Add({{"status", std::to_string(StatusOf(reason))},
                        {"reason", std::string(NameOf(reason))}});
+  }
+  prometheus::Family<prometheus::Counter>& unknown_names =
+      prometheus::BuildCounter()
+          .Name("envelope_relay_ingress_unknown_names_total")
+          .Help(
+              "Names in webhooks that this version does not know, each "
+              "counted when it was there for the first time since the start.")
+          .Register(registry);
+  for (size_t i = 0; i < unknown_names_.size(); ++i) {
+    unknown_names_.at(i) = &unknown_names.Add(
+        {{"kind", std::string(ToString(static_cast<NameKind>(i)))}});
   }
 }
 

@@ -8,6 +8,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 #include "server/http/problem.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 
@@ -15,6 +16,8 @@ namespace enveloperelay {
 //   envelope_relay_ingress_requests_total{status,reason}: answers; the reason
 //     of status 200 is STORED or DUPLICATE. Every pair is there from the start.
 //   envelope_relay_ingress_connections: connections that are open.
+//   envelope_relay_ingress_unknown_names_total{kind}: names of events, actions
+//     and fields that are not known, each once, FirstSeen::kNamesMax in all.
 // Thread-safe.
 class IngressMetrics {
  public:
@@ -25,6 +28,9 @@ class IngressMetrics {
   void Duplicate() { duplicate_.Increment(); }
   void Refused(Reason reason) {
     refused_.at(static_cast<size_t>(reason))->Increment();
+  }
+  void UnknownName(NameKind kind) {
+    unknown_names_.at(static_cast<size_t>(kind))->Increment();
   }
   void AddConnections(int change) { connections_.Increment(change); }
 
@@ -38,6 +44,9 @@ class IngressMetrics {
   std::array<prometheus::Counter*, static_cast<size_t>(kReasonLast) + 1>
       refused_{};
   prometheus::Gauge& connections_;
+  // By kind.
+  std::array<prometheus::Counter*, static_cast<size_t>(kNameKindLast) + 1>
+      unknown_names_{};
 };
 
 }  // namespace enveloperelay
