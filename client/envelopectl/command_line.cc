@@ -100,6 +100,7 @@ std::variant<CommandLine, Exit> ParseCommandLine(
   AddSubscriptions(app, line.command);
   AddConsume(app, line.command);
   AddDeadLetters(app, line.command);
+  AddQuarantine(app, line.command);
   std::ranges::reverse(arguments);
   try {
     app.parse(std::move(arguments));

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "client/envelopectl/command_line.h"
 #include "client/envelopectl/format.h"
+#include "enveloperelay/v1/quarantine.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 
 namespace enveloperelay::client {
@@ -42,6 +43,14 @@ absl::Status Run(v1::ListDeadLettersRequest request, const std::string& target,
 absl::Status Run(const v1::ReplayDeadLettersRequest& request,
                  const std::string& target, const Console& console);
 absl::Status Run(const v1::DeleteDeadLettersRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(v1::ListQuarantinedRequest request, const std::string& target,
+                 const Console& console);
+absl::Status Run(const v1::GetQuarantinedRequest& request,
+                 const std::string& target, const Console& console);
+absl::Status Run(v1::RetryQuarantinedRequest request, const std::string& target,
+                 const Console& console);
+absl::Status Run(const v1::DeleteQuarantinedRequest& request,
                  const std::string& target, const Console& console);
 
 }  // namespace enveloperelay::client

@@ -18,6 +18,7 @@ void AddReaders(CLI::App& app, Command& command);
 void AddSubscriptions(CLI::App& app, Command& command);
 void AddConsume(CLI::App& app, Command& command);
 void AddDeadLetters(CLI::App& app, Command& command);
+void AddQuarantine(CLI::App& app, Command& command);
 
 }  // namespace enveloperelay::client
 
