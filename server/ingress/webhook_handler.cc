@@ -182,8 +182,7 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(
   if (options_.quarantine == nullptr) co_return Refuse(reason, detail);
   const absl::Status health = log_.Health();
   if (!health.ok()) {
-    co_return Refuse(Reason::kUnavailable,
-                     "there is no room to keep the body now");
+    co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");
   }
   RefusedWebhook webhook = {.reason = QuarantineReasonOf(reason),
                             .detail = detail,

@@ -39,8 +39,8 @@ QuarantineMetrics::Counters QuarantineMetrics::ByReason(
     prometheus::Family<prometheus::Counter>& family) {
   Counters counters{};
   for (size_t i = 0; i < counters.size(); ++i) {
-    counters.at(i) =
-        &family.Add({{"reason", NameOf(static_cast<v1::QuarantineReason>(i))}});
+    counters.at(i) = &family.Add(
+        {{"reason", NameOf(static_cast<v1::QuarantineReason>(i + 1))}});
   }
   return counters;
 }

@@ -32,10 +32,10 @@ class QuarantineMetrics {
 
   void SetKept(size_t bodies, uint64_t bytes);
   void Kept(v1::QuarantineReason reason) {
-    kept_.at(static_cast<size_t>(reason))->Increment();
+    kept_.at(IndexOf(reason))->Increment();
   }
   void Repeated(v1::QuarantineReason reason) {
-    repeated_.at(static_cast<size_t>(reason))->Increment();
+    repeated_.at(IndexOf(reason))->Increment();
   }
   void Removed(QuarantineExit cause) {
     removed_.at(static_cast<size_t>(cause))->Increment();
@@ -43,9 +43,12 @@ class QuarantineMetrics {
   void Failed() { failed_.Increment(); }
 
  private:
-  // By reason.
+  // By reason, of which the unspecified one is none.
   using Counters =
-      std::array<prometheus::Counter*, v1::QuarantineReason_ARRAYSIZE>;
+      std::array<prometheus::Counter*, v1::QuarantineReason_ARRAYSIZE - 1>;
+  static size_t IndexOf(v1::QuarantineReason reason) {
+    return static_cast<size_t>(reason) - 1;
+  }
   static Counters ByReason(prometheus::Family<prometheus::Counter>& family);
 
   prometheus::Gauge& bodies_;

@@ -135,26 +135,32 @@ absl::Status Quarantine::Load() {
 }
 
 void Quarantine::Keep(RefusedWebhook webhook, Done done) {
-  if (limits_.bodies_max == 0) return std::move(done)(absl::OkStatus());
+  if (limits_.bodies_max == 0) {
+    std::move(done)(absl::OkStatus());
+    return;
+  }
   const size_t bytes = webhook.body.size() + kOverheadBytes;
-  bool full = false;
+  if (!ReservePending(bytes)) {
+    metrics_.Failed();
+    std::move(done)(absl::ResourceExhaustedError(
+        "too many bodies are on their way into quarantine"));
+    return;
+  }
   {
     const MutexLock lock(mutex_);
-    full = bytes > limits_.pending_bytes_max - pending_bytes_;
-    if (!full) {
-      PendingWrite write = PrepareKeep(std::move(webhook));
-      write.bytes = bytes;
-      write.done = std::move(done);
-      pending_bytes_ += bytes;
-      waiting_.push_back(std::move(write));
-    }
-  }
-  if (full) {
-    metrics_.Failed();
-    return std::move(done)(absl::ResourceExhaustedError(
-        "too many bodies are on their way into quarantine"));
+    PendingWrite write = PrepareKeep(std::move(webhook));
+    write.bytes = bytes;
+    write.done = std::move(done);
+    waiting_.push_back(std::move(write));
   }
   Flush();
+}
+
+bool Quarantine::ReservePending(size_t bytes) {
+  const MutexLock lock(mutex_);
+  if (bytes > limits_.pending_bytes_max - pending_bytes_) return false;
+  pending_bytes_ += bytes;
+  return true;
 }
 
 Quarantine::PendingWrite Quarantine::PrepareKeep(RefusedWebhook webhook) {
@@ -337,8 +343,11 @@ void Quarantine::Remove(const std::vector<std::string>& ids,
     }
     if (count > 0) told_full_ = false;
     write.done = [count, done = std::move(done)](absl::Status status) mutable {
-      if (!status.ok()) return std::move(done)(std::move(status));
-      std::move(done)(count);
+      if (status.ok()) {
+        std::move(done)(count);
+      } else {
+        std::move(done)(std::move(status));
+      }
     };
     waiting_.push_back(std::move(write));
   }

@@ -59,6 +59,7 @@ class Quarantine {
   Quarantine(const QuarantineLimits& limits, StateStore& store,
              const Clock& clock, prometheus::Registry& registry)
       : limits_(limits), store_(store), clock_(clock), metrics_(registry) {}
+  ~Quarantine() = default;
   Quarantine(const Quarantine&) = delete;
   Quarantine& operator=(const Quarantine&) = delete;
 
@@ -132,6 +133,7 @@ class Quarantine {
       const absl::flat_hash_map<std::string, uint64_t>& numbers,
       Entries& entries) const;
 
+  bool ReservePending(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   PendingWrite PrepareKeep(RefusedWebhook webhook)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutNew(std::string id, RefusedWebhook webhook, PendingWrite& write)

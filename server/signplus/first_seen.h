@@ -35,6 +35,7 @@ class FirstSeen {
   using OnFirst = std::function<void(NameKind kind, const std::string& name)>;
 
   explicit FirstSeen(OnFirst on_first) : on_first_(std::move(on_first)) {}
+  ~FirstSeen() = default;
   FirstSeen(const FirstSeen&) = delete;
   FirstSeen& operator=(const FirstSeen&) = delete;
 
