@@ -111,94 +111,129 @@ Page TakePage(const Quarantine& quarantine,
   return page;
 }
 
+absl::StatusOr<v1::ListQuarantinedResponse> List(
+    const Quarantine& quarantine, const v1::ListQuarantinedRequest& request) {
+  absl::StatusOr<Quarantine::Selection> selection = SelectionOf(request);
+  if (!selection.ok()) return selection.status();
+  selection->oldest_first = request.oldest_first();
+  Page page = TakePage(quarantine, *selection, request.page_size());
+  v1::ListQuarantinedResponse response;
+  for (const Quarantine::Listed& listed : page.list) {
+    absl::StatusOr<v1::QuarantinedWebhook> webhook =
+        quarantine.Get(listed.id, /*with_body=*/false);
+    // One that has left meanwhile is left out.
+    if (absl::IsNotFound(webhook.status())) continue;
+    if (!webhook.ok()) return FromLog(webhook.status());
+    *response.add_webhooks() = *std::move(webhook);
+  }
+  response.set_next_page_token(std::move(page.next_page_token));
+  return response;
+}
+
+absl::StatusOr<v1::GetQuarantinedResponse> Get(
+    const Quarantine& quarantine, const v1::GetQuarantinedRequest& request) {
+  if (request.id().empty()) return FieldInvalidError({{"id", "is missing"}});
+  absl::StatusOr<v1::QuarantinedWebhook> webhook =
+      quarantine.Get(request.id(), /*with_body=*/true);
+  if (absl::IsNotFound(webhook.status())) return QuarantinedNotFoundError();
+  if (!webhook.ok()) return FromLog(webhook.status());
+  v1::GetQuarantinedResponse response;
+  *response.mutable_webhook() = *std::move(webhook);
+  return response;
+}
+
+// Those that a request to retry is about; `next_page_token` as in Page.
+struct Targets {
+  std::vector<std::string> ids;
+  std::string next_page_token;
+};
+
+absl::StatusOr<Targets> TargetsOf(const Quarantine& quarantine,
+                                  const v1::RetryQuarantinedRequest& request) {
+  const absl::Status checked = CheckTargets(request);
+  if (!checked.ok()) return checked;
+  if (!request.all()) {
+    return Targets{.ids = IdsOf(request), .next_page_token = ""};
+  }
+  const absl::StatusOr<Quarantine::Selection> selection = SelectionOf(request);
+  if (!selection.ok()) return selection.status();
+  Page page = TakePage(quarantine, *selection, request.page_size());
+  return Targets{.ids = IdsOf(page.list),
+                 .next_page_token = std::move(page.next_page_token)};
+}
+
+absl::StatusOr<v1::RetryQuarantinedResponse> Answer(
+    absl::StatusOr<std::vector<v1::RetryResult>> results,
+    std::string next_page_token) {
+  if (!results.ok()) return FromLog(results.status());
+  v1::RetryQuarantinedResponse response;
+  for (v1::RetryResult& result : *results) {
+    *response.add_results() = std::move(result);
+  }
+  response.set_next_page_token(std::move(next_page_token));
+  return response;
+}
+
+v1::DeleteQuarantinedResponse Deleted(size_t count) {
+  v1::DeleteQuarantinedResponse response;
+  response.set_deleted(static_cast<uint32_t>(count));
+  return response;
+}
+
 }  // namespace
 
 void QuarantineManagement::Handle(const v1::ListQuarantinedRequest& request,
                                   Done<v1::ListQuarantinedResponse> done) {
-  absl::StatusOr<Quarantine::Selection> selection = SelectionOf(request);
-  if (!selection.ok()) return std::move(done)(selection.status());
-  selection->oldest_first = request.oldest_first();
-  Page page = TakePage(env_.quarantine, *selection, request.page_size());
-  v1::ListQuarantinedResponse response;
-  for (const Quarantine::Listed& listed : page.list) {
-    absl::StatusOr<v1::QuarantinedWebhook> webhook =
-        env_.quarantine.Get(listed.id, /*with_body=*/false);
-    // One that has left meanwhile is left out.
-    if (absl::IsNotFound(webhook.status())) continue;
-    if (!webhook.ok()) return std::move(done)(FromLog(webhook.status()));
-    *response.add_webhooks() = *std::move(webhook);
-  }
-  response.set_next_page_token(std::move(page.next_page_token));
-  std::move(done)(std::move(response));
+  std::move(done)(List(env_.quarantine, request));
 }
 
 void QuarantineManagement::Handle(const v1::GetQuarantinedRequest& request,
                                   Done<v1::GetQuarantinedResponse> done) {
-  if (request.id().empty()) {
-    return std::move(done)(FieldInvalidError({{"id", "is missing"}}));
-  }
-  absl::StatusOr<v1::QuarantinedWebhook> webhook =
-      env_.quarantine.Get(request.id(), /*with_body=*/true);
-  if (absl::IsNotFound(webhook.status())) {
-    return std::move(done)(QuarantinedNotFoundError());
-  }
-  if (!webhook.ok()) return std::move(done)(FromLog(webhook.status()));
-  v1::GetQuarantinedResponse response;
-  *response.mutable_webhook() = *std::move(webhook);
-  std::move(done)(std::move(response));
+  std::move(done)(Get(env_.quarantine, request));
 }
 
 void QuarantineManagement::Handle(const v1::RetryQuarantinedRequest& request,
                                   Done<v1::RetryQuarantinedResponse> done) {
-  const absl::Status checked = CheckTargets(request);
-  if (!checked.ok()) return std::move(done)(checked);
-  std::vector<std::string> ids = IdsOf(request);
-  std::string next_page_token;
-  if (request.all()) {
-    const absl::StatusOr<Quarantine::Selection> selection =
-        SelectionOf(request);
-    if (!selection.ok()) return std::move(done)(selection.status());
-    Page page = TakePage(env_.quarantine, *selection, request.page_size());
-    ids = IdsOf(page.list);
-    next_page_token = std::move(page.next_page_token);
+  absl::StatusOr<Targets> targets = TargetsOf(env_.quarantine, request);
+  if (!targets.ok()) {
+    std::move(done)(targets.status());
+    return;
   }
   RetryQuarantined(
-      env_, std::move(ids), request.dry_run(),
-      [done = std::move(done), next_page_token = std::move(next_page_token)](
+      env_, std::move(targets->ids), request.dry_run(),
+      [done = std::move(done),
+       next_page_token = std::move(targets->next_page_token)](
           absl::StatusOr<std::vector<v1::RetryResult>> results) mutable {
-        if (!results.ok()) return std::move(done)(FromLog(results.status()));
-        v1::RetryQuarantinedResponse response;
-        for (v1::RetryResult& result : *results) {
-          *response.add_results() = std::move(result);
-        }
-        response.set_next_page_token(std::move(next_page_token));
-        std::move(done)(std::move(response));
+        std::move(done)(Answer(std::move(results), std::move(next_page_token)));
       });
 }
 
 void QuarantineManagement::Handle(const v1::DeleteQuarantinedRequest& request,
                                   Done<v1::DeleteQuarantinedResponse> done) {
   const absl::Status checked = CheckTargets(request);
-  if (!checked.ok()) return std::move(done)(checked);
+  if (!checked.ok()) {
+    std::move(done)(checked);
+    return;
+  }
   const std::vector<std::string> ids =
       request.all()
           ? IdsOf(env_.quarantine.List({.reason = request.reason()}, SIZE_MAX))
           : IdsOf(request);
   if (request.dry_run()) {
-    v1::DeleteQuarantinedResponse response;
-    response.set_deleted(static_cast<uint32_t>(
-        std::ranges::count_if(ids, [this](const std::string& id) {
-          return env_.quarantine.Contains(id);
-        })));
-    return std::move(done)(std::move(response));
+    const auto count = std::ranges::count_if(
+        ids,
+        [this](const std::string& id) { return env_.quarantine.Contains(id); });
+    std::move(done)(Deleted(static_cast<size_t>(count)));
+    return;
   }
   env_.quarantine.Remove(
       ids, QuarantineExit::kDeleted,
       [done = std::move(done)](const absl::StatusOr<size_t>& deleted) mutable {
-        if (!deleted.ok()) return std::move(done)(FromLog(deleted.status()));
-        v1::DeleteQuarantinedResponse answer;
-        answer.set_deleted(static_cast<uint32_t>(*deleted));
-        std::move(done)(std::move(answer));
+        if (deleted.ok()) {
+          std::move(done)(Deleted(*deleted));
+        } else {
+          std::move(done)(FromLog(deleted.status()));
+        }
       });
 }
 

@@ -36,9 +36,9 @@ absl::Time ToTime(const google::protobuf::Timestamp& time) {
 // the appends of a step. Kept alive by whoever is to call it.
 class Retry : public std::enable_shared_from_this<Retry> {
  public:
-  Retry(const RetryEnvironment& environment, std::vector<std::string> ids,
+  Retry(RetryEnvironment environment, std::vector<std::string> ids,
         bool dry_run, RetryDone done)
-      : env_(environment),
+      : env_(std::move(environment)),
         ids_(std::move(ids)),
         dry_run_(dry_run),
         done_(std::move(done)) {
@@ -64,6 +64,8 @@ class Retry : public std::enable_shared_from_this<Retry> {
   void OnAppended();
   void OnRemoved(const absl::Status& removed, const absl::Status& appended);
   void SetStored(size_t index, const Appended& appended);
+  // Goes on with the next step, if there is one.
+  void GoOn();
   void Finish(absl::Status status);
 
   const RetryEnvironment env_;
@@ -79,10 +81,21 @@ void Retry::Step() {
   attempts_.clear();
   absl::Status status = ReadStep();
   if (status.ok() && dry_run_) status = LookUp();
-  if (!status.ok()) return Finish(std::move(status));
-  if (!dry_run_ && !attempts_.empty()) return Append();
-  if (results_.size() == ids_.size()) return Finish(absl::OkStatus());
-  env_.run([self = shared_from_this()] { self->Step(); });
+  if (!status.ok()) {
+    Finish(std::move(status));
+  } else if (!dry_run_ && !attempts_.empty()) {
+    Append();
+  } else {
+    GoOn();
+  }
+}
+
+void Retry::GoOn() {
+  if (results_.size() == ids_.size()) {
+    Finish(absl::OkStatus());
+  } else {
+    env_.run([self = shared_from_this()] { self->Step(); });
+  }
 }
 
 absl::Status Retry::ReadStep() {
@@ -184,12 +197,13 @@ void Retry::OnAppended() {
 void Retry::OnRemoved(const absl::Status& removed,
                       const absl::Status& appended) {
   if (!appended.ok()) {
-    return Finish(absl::UnavailableError(absl::StrCat(
+    Finish(absl::UnavailableError(absl::StrCat(
         "the log takes no events now: ", std::string(appended.message()))));
+  } else if (!removed.ok()) {
+    Finish(removed);
+  } else {
+    GoOn();
   }
-  if (!removed.ok()) return Finish(removed);
-  if (results_.size() == ids_.size()) return Finish(absl::OkStatus());
-  env_.run([self = shared_from_this()] { self->Step(); });
 }
 
 void Retry::Finish(absl::Status status) {
