@@ -182,18 +182,20 @@ v1::DeleteQuarantinedResponse Deleted(size_t count) {
 
 }  // namespace
 
-void QuarantineManagement::Handle(const v1::ListQuarantinedRequest& request,
-                                  Done<v1::ListQuarantinedResponse> done) {
+void QuarantineManagement::Handle(
+    const v1::ListQuarantinedRequest& request,
+    Done<v1::ListQuarantinedResponse> done) const {
   std::move(done)(List(env_.quarantine, request));
 }
 
 void QuarantineManagement::Handle(const v1::GetQuarantinedRequest& request,
-                                  Done<v1::GetQuarantinedResponse> done) {
+                                  Done<v1::GetQuarantinedResponse> done) const {
   std::move(done)(Get(env_.quarantine, request));
 }
 
-void QuarantineManagement::Handle(const v1::RetryQuarantinedRequest& request,
-                                  Done<v1::RetryQuarantinedResponse> done) {
+void QuarantineManagement::Handle(
+    const v1::RetryQuarantinedRequest& request,
+    Done<v1::RetryQuarantinedResponse> done) const {
   absl::StatusOr<Targets> targets = TargetsOf(env_.quarantine, request);
   if (!targets.ok()) {
     std::move(done)(targets.status());
@@ -208,8 +210,9 @@ void QuarantineManagement::Handle(const v1::RetryQuarantinedRequest& request,
       });
 }
 
-void QuarantineManagement::Handle(const v1::DeleteQuarantinedRequest& request,
-                                  Done<v1::DeleteQuarantinedResponse> done) {
+void QuarantineManagement::Handle(
+    const v1::DeleteQuarantinedRequest& request,
+    Done<v1::DeleteQuarantinedResponse> done) const {
   const absl::Status checked = CheckTargets(request);
   if (!checked.ok()) {
     std::move(done)(checked);

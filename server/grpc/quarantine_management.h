@@ -22,13 +22,13 @@ class QuarantineManagement {
       : env_(std::move(environment)) {}
 
   void Handle(const v1::ListQuarantinedRequest& request,
-              Done<v1::ListQuarantinedResponse> done);
+              Done<v1::ListQuarantinedResponse> done) const;
   void Handle(const v1::GetQuarantinedRequest& request,
-              Done<v1::GetQuarantinedResponse> done);
+              Done<v1::GetQuarantinedResponse> done) const;
   void Handle(const v1::RetryQuarantinedRequest& request,
-              Done<v1::RetryQuarantinedResponse> done);
+              Done<v1::RetryQuarantinedResponse> done) const;
   void Handle(const v1::DeleteQuarantinedRequest& request,
-              Done<v1::DeleteQuarantinedResponse> done);
+              Done<v1::DeleteQuarantinedResponse> done) const;
 
  private:
   const RetryEnvironment env_;
