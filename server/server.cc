@@ -19,6 +19,7 @@
 #include "server/admin/server.h"
 #include "server/base/clock.h"
 #include "server/base/network.h"
+#include "server/base/ticker.h"
 #include "server/base/watched_files.h"
 #include "server/config/config.h"
 #include "server/grpc/certificates.h"
@@ -28,11 +29,15 @@
 #include "server/ingress/keys.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
+#include "server/quarantine/quarantine.h"
 #include "server/readiness.h"
 #include "server/version.h"
 
 namespace enveloperelay {
 namespace {
+
+// How late bodies that are too old leave the quarantine.
+constexpr absl::Duration kPruneInterval = absl::Seconds(10);
 
 absl::Status Named(const char* part, const absl::Status& status) {
   return {status.code(),
@@ -73,6 +78,15 @@ EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
   return log;
 }
 
+QuarantineLimits QuarantineLimitsOf(const Config& config) {
+  QuarantineLimits limits = {.bodies_max = config.quarantine_max,
+                             .bytes_max = config.quarantine_bytes_max};
+  if (config.quarantine_age > absl::ZeroDuration()) {
+    limits.age = config.quarantine_age;
+  }
+  return limits;
+}
+
 // Where the address of a connection is a proxy's, its limit would be that of
 // all senders behind it.
 std::function<bool(const boost::asio::ip::address&)> IsProxy(
@@ -85,7 +99,8 @@ std::function<bool(const boost::asio::ip::address&)> IsProxy(
 
 IngressOptions IngressOptionsOf(const Config& config,
                                 std::shared_ptr<TlsContext> tls,
-                                std::shared_ptr<IngressKeys> keys) {
+                                std::shared_ptr<IngressKeys> keys,
+                                Quarantine& quarantine) {
   const int threads = static_cast<int>(config.ingress_threads);
   return {
       .http = {.address = config.ingress_address,
@@ -109,7 +124,8 @@ IngressOptions IngressOptionsOf(const Config& config,
                                  config.ingress_rate_per_address_max,
                              .guesses_per_address_max =
                                  config.ingress_wrong_tokens_per_address_max}},
-      .dedup_window = config.dedup_window};
+      .dedup_window = config.dedup_window,
+      .quarantine = &quarantine};
 }
 
 GrpcServer::Options GrpcOptionsOf(const Config& config) {
@@ -124,6 +140,7 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
           .subscription = {.unsettled_max = config.subscription_unsettled_max,
                            .dead_letters_max =
                                config.subscription_dead_letters_max},
+          .dedup_window = config.dedup_window,
           .threads = config.grpc_threads,
           // Who has a token needs none.
           .client_certificates =
@@ -143,6 +160,16 @@ AccessOptions AccessOptionsOf(const Config& config) {
 // Each part depends on those above it.
 struct Server::Parts {
   explicit Parts(const Clock& the_clock) : clock(the_clock) {}
+  // Nothing writes to the log while those go that it would answer.
+  ~Parts() {
+    quarantine_ticker.reset();
+    if (log != nullptr) log->Close();
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  absl::Status OpenQuarantine(const Config& config);
+  absl::Status StartGrpc(const Config& config);
 
   const Clock& clock;
   prometheus::Registry registry;
@@ -153,6 +180,8 @@ struct Server::Parts {
   std::unique_ptr<EmbeddedLog> log;
   std::unique_ptr<Access> access;
   std::unique_ptr<Certificates> grpc_certificates;  // null: no TLS
+  std::unique_ptr<Quarantine> quarantine;
+  std::unique_ptr<Ticker> quarantine_ticker;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<IngressServer> ingress;
   bool drained = false;
@@ -161,6 +190,42 @@ struct Server::Parts {
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Server::~Server() { Drain(parts_->clock.Now()); }
+
+absl::Status Server::Parts::OpenQuarantine(const Config& config) {
+  quarantine = std::make_unique<Quarantine>(QuarantineLimitsOf(config),
+                                            log->state(), clock, registry);
+  const absl::Status loaded = quarantine->Load();
+  if (!loaded.ok()) return Named("--data-dir", loaded);
+  quarantine_ticker =
+      std::make_unique<Ticker>(kPruneInterval, [this] { quarantine->Prune(); });
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::StartGrpc(const Config& config) {
+  auto loaded = Access::Load(AccessOptionsOf(config), files, clock);
+  if (!loaded.ok()) return Named("who may call gRPC", loaded.status());
+  access = *std::move(loaded);
+  if (!config.grpc_tls_cert_file.empty()) {
+    auto certificates =
+        Certificates::Load({.certificate = config.grpc_tls_cert_file,
+                            .key = config.grpc_tls_key_file,
+                            .client_ca = config.grpc_tls_client_ca_file},
+                           files);
+    if (!certificates.ok()) return Named("TLS of gRPC", certificates.status());
+    grpc_certificates = *std::move(certificates);
+  }
+  auto started = GrpcServer::Start(GrpcOptionsOf(config),
+                                   {.log = *log,
+                                    .store = log->state(),
+                                    .quarantine = *quarantine,
+                                    .clock = clock,
+                                    .registry = registry,
+                                    .access = *access,
+                                    .certificates = grpc_certificates.get()});
+  if (!started.ok()) return Named("--grpc-address", started.status());
+  grpc = *std::move(started);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
                                                       const Clock& clock) {
@@ -191,40 +256,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   if (!log.ok()) return Named("--data-dir", log.status());
   parts.log = *std::move(log);
 
-  auto access =
-      Access::Load(AccessOptionsOf(options.config), parts.files, clock);
-  if (!access.ok()) return Named("who may call gRPC", access.status());
-  parts.access = *std::move(access);
-  if (!options.config.grpc_tls_cert_file.empty()) {
-    auto certificates = Certificates::Load(
-        {.certificate = options.config.grpc_tls_cert_file,
-         .key = options.config.grpc_tls_key_file,
-         .client_ca = options.config.grpc_tls_client_ca_file},
-        parts.files);
-    if (!certificates.ok()) return Named("TLS of gRPC", certificates.status());
-    parts.grpc_certificates = *std::move(certificates);
-  }
-
-  auto grpc =
-      GrpcServer::Start(GrpcOptionsOf(options.config),
-                        {.log = *parts.log,
-                         .store = parts.log->state(),
-                         .clock = clock,
-                         .registry = parts.registry,
-                         .access = *parts.access,
-                         .certificates = parts.grpc_certificates.get()});
-  if (!grpc.ok()) return Named("--grpc-address", grpc.status());
-  parts.grpc = *std::move(grpc);
+  absl::Status status = parts.OpenQuarantine(config);
+  if (!status.ok()) return status;
+  status = parts.StartGrpc(config);
+  if (!status.ok()) return status;
 
   auto keys = IngressKeys::Watch(
-      {.tokens = options.config.ingress_token_file,
-       .signing_secrets = options.config.ingress_signing_secret_file},
+      {.tokens = config.ingress_token_file,
+       .signing_secrets = config.ingress_signing_secret_file},
       parts.files, parts.registry);
   if (!keys.ok()) return Named("ingress", keys.status());
-
   auto ingress = IngressServer::Start(
-      IngressOptionsOf(options.config, *std::move(ingress_tls),
-                       *std::move(keys)),
+      IngressOptionsOf(config, *std::move(ingress_tls), *std::move(keys),
+                       *parts.quarantine),
       *parts.log, clock, parts.registry);
   if (!ingress.ok()) return Named("--ingress-address", ingress.status());
   parts.ingress = *std::move(ingress);
@@ -258,6 +302,7 @@ void Server::Drain(absl::Time deadline) {
   const absl::Duration close_time =
       std::max(patience * 0.1, std::min(patience * 0.5, absl::Seconds(1)));
   parts_->grpc->Drain(deadline - close_time);
+  parts_->quarantine_ticker.reset();
   parts_->log->Close();
 }
 

@@ -160,6 +160,7 @@ std::variant<CommandLine, Exit> ParseCommandLine(
   AddConsume(app, line.command);
   AddDeadLetters(app, line.command);
   AddToken(app, line.command);
+  AddQuarantine(app, line.command);
   std::ranges::reverse(arguments);
   try {
     app.parse(std::move(arguments));

@@ -14,6 +14,7 @@
 #include "client/webhook/sample.h"
 #include "enveloperelay/security.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "enveloperelay/v1/quarantine.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 
 namespace enveloperelay::client {
@@ -75,7 +76,9 @@ using Command =
                  v1::GetSubscriptionRequest, v1::UpdateSubscriptionRequest,
                  v1::DeleteSubscriptionRequest, v1::SeekSubscriptionRequest,
                  v1::ListDeadLettersRequest, v1::ReplayDeadLettersRequest,
-                 v1::DeleteDeadLettersRequest>;
+                 v1::DeleteDeadLettersRequest, v1::ListQuarantinedRequest,
+                 v1::GetQuarantinedRequest, v1::RetryQuarantinedRequest,
+                 v1::DeleteQuarantinedRequest>;
 
 // The command and where it goes.
 struct CommandLine {

@@ -5,6 +5,7 @@
 #include "client/envelopectl/command_line.h"
 #include "client/envelopectl/format.h"
 #include "client/envelopectl/relay.h"
+#include "enveloperelay/v1/quarantine.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 
 namespace enveloperelay::client {
@@ -43,6 +44,14 @@ absl::Status Run(v1::ListDeadLettersRequest request, const Relay& relay,
 absl::Status Run(const v1::ReplayDeadLettersRequest& request,
                  const Relay& relay, const Console& console);
 absl::Status Run(const v1::DeleteDeadLettersRequest& request,
+                 const Relay& relay, const Console& console);
+absl::Status Run(v1::ListQuarantinedRequest request, const Relay& relay,
+                 const Console& console);
+absl::Status Run(const v1::GetQuarantinedRequest& request, const Relay& relay,
+                 const Console& console);
+absl::Status Run(v1::RetryQuarantinedRequest request, const Relay& relay,
+                 const Console& console);
+absl::Status Run(const v1::DeleteQuarantinedRequest& request,
                  const Relay& relay, const Console& console);
 
 }  // namespace enveloperelay::client

@@ -45,6 +45,8 @@ std::string Advice(const ErrorInfo& info) {
            "get' and use its new etag"},
           {"WORKER_SUPERSEDED",
            "another worker uses the same --worker-id; give each its own"},
+          {"QUARANTINED_NOT_FOUND",
+           "see what there is: envelopectl quarantine list"},
           {"SERVER_UNAVAILABLE", "try again in a while"},
           {"CREDENTIALS_INVALID",
            "set --token-file or ENVELOPECTL_TOKEN_FILE, or --cert-file and "

@@ -19,6 +19,7 @@ void AddSubscriptions(CLI::App& app, Command& command);
 void AddConsume(CLI::App& app, Command& command);
 void AddDeadLetters(CLI::App& app, Command& command);
 void AddToken(CLI::App& app, Command& command);
+void AddQuarantine(CLI::App& app, Command& command);
 
 }  // namespace enveloperelay::client
 

@@ -20,6 +20,7 @@ struct Entry {
   bool read;
   bool consume;
   bool manage;
+  bool quarantine = false;
 };
 
 constexpr std::array kEntries = {
@@ -46,6 +47,14 @@ constexpr std::array kEntries = {
           true},
     Entry{Method::kDeleteDeadLetters, "DeleteDeadLetters", true, false, false,
           true},
+    Entry{Method::kListQuarantined, "ListQuarantined", false, false, false,
+          false, true},
+    Entry{Method::kGetQuarantined, "GetQuarantined", false, false, false, false,
+          true},
+    Entry{Method::kRetryQuarantined, "RetryQuarantined", false, false, false,
+          false, true},
+    Entry{Method::kDeleteQuarantined, "DeleteQuarantined", false, false, false,
+          false, true},
     Entry{Method::kReflection, "Reflection", false, false, false, false},
     Entry{Method::kChannelz, "Channelz", false, false, false, false},
 };
@@ -72,14 +81,15 @@ std::set<Method> MethodsNamed(std::string_view name) {
     const bool named = name == entry.name || name == "*" ||
                        (name == "read" && entry.read) ||
                        (name == "consume" && entry.consume) ||
-                       (name == "manage" && entry.manage);
+                       (name == "manage" && entry.manage) ||
+                       (name == "quarantine" && entry.quarantine);
     if (named) methods.insert(entry.method);
   }
   return methods;
 }
 
 std::string MethodNames() {
-  std::string names = "read, consume, manage, * for all";
+  std::string names = "read, consume, manage, quarantine, * for all";
   for (const Entry& entry : kEntries) {
     absl::StrAppend(&names, ", ",
                     absl::string_view(entry.name.data(), entry.name.size()));

@@ -28,6 +28,11 @@ enum class Method : uint8_t {
   kListDeadLetters,
   kReplayDeadLetters,
   kDeleteDeadLetters,
+  // Of the quarantine.
+  kListQuarantined,
+  kGetQuarantined,
+  kRetryQuarantined,
+  kDeleteQuarantined,
   // Of gRPC itself.
   kReflection,
   kChannelz,
@@ -40,7 +45,8 @@ std::string_view NameOf(Method method);
 bool ConcernsSubscription(Method method);
 
 // The methods that `name` stands for: one, or those of a group ("read",
-// "consume", "manage", "*" for all). Empty: there is no such method or group.
+// "consume", "manage", "quarantine", "*" for all). Empty: there is no such
+// method or group.
 std::set<Method> MethodsNamed(std::string_view name);
 
 // All names of methods and groups, for people.

@@ -48,6 +48,10 @@ struct Config {
 
   absl::Duration retention_age;  // 0: events are kept whatever their age
   uint64_t retention_bytes = 0;  // 0: events are kept whatever their size
+  uint64_t quarantine_max = 0;   // 0: no body is kept
+  uint64_t quarantine_bytes_max = 0;
+  absl::Duration quarantine_age;  // 0: bodies are kept whatever their age
+
   uint64_t disk_reserve_bytes = 0;
   uint64_t log_cache_bytes = 0;
   uint64_t log_pending_bytes_max = 0;

@@ -440,6 +440,34 @@ void AddLog(std::vector<Option>& options) {
                     "0: without limit."}));
 }
 
+void AddQuarantine(std::vector<Option>& options) {
+  const std::string group = "Quarantine (webhooks that are no events)";
+  options.push_back(
+      Count(&Config::quarantine_max,
+            {.min = 1, .max = 100'000, .zero = "none is kept"},
+            {.name = "quarantine-max",
+             .group = group,
+             .default_text = "10000",
+             .help = "Keep at most so many bodies; the oldest goes for a new "
+                     "one. 0: none is kept."}));
+  options.push_back(Size(&Config::quarantine_bytes_max,
+                         {.min = kMiB, .max = kTiB, .zero = ""},
+                         {.name = "quarantine-bytes-max",
+                          .group = group,
+                          .default_text = "64MiB",
+                          .help = "Likewise, bytes of all bodies together."}));
+  options.push_back(
+      Duration(&Config::quarantine_age,
+               {.min = absl::Seconds(1),
+                .max = absl::Hours(24) * 3650,
+                .zero = "none is too old"},
+               {.name = "quarantine-age",
+                .group = group,
+                .default_text = "30d",
+                .help = "Remove bodies that came first longer ago than this; "
+                        "0: none is too old."}));
+}
+
 void AddLogLimits(std::vector<Option>& options) {
   const std::string group = "Limits of the event log";
   options.push_back(Size(&Config::disk_reserve_bytes,
@@ -642,6 +670,7 @@ std::vector<Option> MakeOptions() {
   AddIngress(options);
   AddIngressTls(options);
   AddLog(options);
+  AddQuarantine(options);
   AddGrpc(options);
   AddAdmin(options);
   AddIngressLimits(options);

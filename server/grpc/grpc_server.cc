@@ -16,10 +16,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +34,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
+#include "enveloperelay/v1/quarantine.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "server/base/address.h"
 #include "server/base/log_limit.h"
@@ -172,6 +175,15 @@ GrpcServer::GrpcServer(const Options& options, const Environment& environment)
                       .random_bits = RandomBits},
                      options.subscriptions_max, host_),
       management_(subscriptions_, environment.log),
+      quarantine_management_({.quarantine = environment.quarantine,
+                              .log = environment.log,
+                              .clock = environment.clock,
+                              .dedup_window = options.dedup_window,
+                              .run =
+                                  [this](std::function<void()> step) {
+                                    boost::asio::post(pool_.executor(),
+                                                      std::move(step));
+                                  }}),
       event_service_(
           {.server_id =
                options.server_id.empty() ? HostName() : options.server_id,
@@ -187,6 +199,11 @@ GrpcServer::GrpcServer(const Options& options, const Environment& environment)
                              .pool = pool_,
                              .guard = guard_},
                             management_),
+      quarantine_service_({.log = environment.log,
+                           .calls = calls_,
+                           .pool = pool_,
+                           .guard = guard_},
+                          quarantine_management_),
       credentials_(std::make_shared<PortCredentials>(
           environment.certificates, options.client_certificates,
           environment.access)) {}
@@ -208,6 +225,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
                            &server->port_);
   builder.RegisterService(&server->event_service_);
   builder.RegisterService(&server->subscription_service_);
+  builder.RegisterService(&server->quarantine_service_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ",
@@ -229,7 +247,8 @@ void GrpcServer::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
   health->SetServingStatus("", serving);
   for (const char* service : {v1::EnvelopeEventService::service_full_name(),
-                              v1::SubscriptionService::service_full_name()}) {
+                              v1::SubscriptionService::service_full_name(),
+                              v1::QuarantineService::service_full_name()}) {
     health->SetServingStatus(service, serving);
   }
 }

@@ -22,9 +22,12 @@
 #include "server/grpc/pooled_call.h"
 #include "server/grpc/pooled_host.h"
 #include "server/grpc/port_credentials.h"
+#include "server/grpc/quarantine_management.h"
+#include "server/grpc/quarantine_service.h"
 #include "server/grpc/subscription_service.h"
 #include "server/log/event_log.h"
 #include "server/log/state_store.h"
+#include "server/quarantine/quarantine.h"
 #include "server/subscriptions/dispatcher.h"
 #include "server/subscriptions/filter_budget.h"
 #include "server/subscriptions/management.h"
@@ -33,8 +36,9 @@
 namespace enveloperelay {
 
 // The gRPC port: EnvelopeEventService over an EventLog, SubscriptionService
-// over a StateStore, health, reflection and channelz, for those whom Access
-// lets in. Start, SetServing, Drain and the destructor are for one thread.
+// over a StateStore, QuarantineService, health, reflection and channelz, for
+// those whom Access lets in. Start, SetServing, Drain and the destructor are
+// for one thread.
 class GrpcServer {
  public:
   struct Options {
@@ -49,6 +53,8 @@ class GrpcServer {
     CallLimits calls = {};
     size_t subscriptions_max = 10'000;
     SubscriptionLimits subscription = {};
+    // See Webhook; for what is retried.
+    absl::Duration dedup_window = absl::Minutes(10);
     // Bytes of the largest request: as many as gRPC allows by default.
     size_t request_bytes_max = size_t{4} << 20;
     // Bytes of the headers of a request.
@@ -64,6 +70,7 @@ class GrpcServer {
   struct Environment {
     EventLog& log;
     StateStore& store;
+    Quarantine& quarantine;
     const Clock& clock;
     prometheus::Registry& registry;
     Access& access;
@@ -102,8 +109,10 @@ class GrpcServer {
   PooledHost host_;
   Subscriptions subscriptions_;
   Management management_;
+  QuarantineManagement quarantine_management_;
   EventService event_service_;
   SubscriptionService subscription_service_;
+  QuarantineService quarantine_service_;
   const std::shared_ptr<PortCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

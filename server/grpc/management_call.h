@@ -18,12 +18,11 @@
 #include "server/grpc/calls.h"
 #include "server/grpc/unary_call.h"
 #include "server/stream/errors.h"
-#include "server/subscriptions/management.h"
 
 namespace enveloperelay {
 
-// A call that Management answers.
-template <typename Request, typename Response>
+// A call that a Management answers.
+template <typename Management, typename Request, typename Response>
 class ManagementCall final : public UnaryCall {
  public:
   // gRPC keeps request and response until the call is done.
@@ -57,7 +56,7 @@ class ManagementCall final : public UnaryCall {
   Response& response_;
 };
 
-template <typename Request, typename Response>
+template <typename Management, typename Request, typename Response>
 grpc::ServerUnaryReactor* StartManagementCall(
     const CallEnvironment& environment, Management& management,
     grpc::CallbackServerContext* context, Method method,
@@ -68,8 +67,9 @@ grpc::ServerUnaryReactor* StartManagementCall(
   if (!right.ok()) {
     return Refuse(environment.guard, context, method, right.status());
   }
-  const auto call = std::make_shared<ManagementCall<Request, Response>>(
-      environment, management, *right, *request, *response);
+  const auto call =
+      std::make_shared<ManagementCall<Management, Request, Response>>(
+          environment, management, *right, *request, *response);
   const absl::Status entered = environment.calls.Enter(
       call, Calls::Kind::kManage, /*filter_bytes=*/0, *right);
   if (!entered.ok()) return Refuse(environment.guard, context, method, entered);

@@ -10,6 +10,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 #include "server/http/problem.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 namespace {
@@ -65,6 +66,17 @@ IngressMetrics::IngressMetrics(Counters& requests,
           .Register(registry);
   for (size_t i = 0; i < denied_.size(); ++i) {
     denied_.at(i) = &denied.Add({{"cause", std::string(kCauses.at(i))}});
+  }
+  prometheus::Family<prometheus::Counter>& unknown_names =
+      prometheus::BuildCounter()
+          .Name("envelope_relay_ingress_unknown_names_total")
+          .Help(
+              "Names in webhooks that this version does not know, each "
+              "counted when it was there for the first time since the start.")
+          .Register(registry);
+  for (size_t i = 0; i < unknown_names_.size(); ++i) {
+    unknown_names_.at(i) = &unknown_names.Add(
+        {{"kind", std::string(ToString(static_cast<NameKind>(i)))}});
   }
 }
 

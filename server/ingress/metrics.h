@@ -10,6 +10,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 #include "server/http/problem.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 
@@ -37,6 +38,8 @@ std::string_view CauseOf(Denial denial);
 //   envelope_relay_ingress_connections: connections that are open.
 //   envelope_relay_ingress_tls_handshakes_failed_total: connections that got no
 //     further than that.
+//   envelope_relay_ingress_unknown_names_total{kind}: names of events, actions
+//     and fields that are not known, each once, FirstSeen::kNamesMax in all.
 // Thread-safe.
 class IngressMetrics {
  public:
@@ -50,6 +53,9 @@ class IngressMetrics {
   }
   void Denied(Denial denial) {
     denied_.at(static_cast<size_t>(denial))->Increment();
+  }
+  void UnknownName(NameKind kind) {
+    unknown_names_.at(static_cast<size_t>(kind))->Increment();
   }
   void AddConnections(int change) { connections_.Increment(change); }
   void HandshakeFailed() { handshakes_failed_.Increment(); }
@@ -67,6 +73,9 @@ class IngressMetrics {
       denied_{};
   prometheus::Gauge& connections_;
   prometheus::Counter& handshakes_failed_;
+  // By kind.
+  std::array<prometheus::Counter*, static_cast<size_t>(kNameKindLast) + 1>
+      unknown_names_{};
 };
 
 }  // namespace enveloperelay

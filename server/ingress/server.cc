@@ -39,7 +39,8 @@ IngressServer::IngressServer(IngressOptions options, EventLog& log,
     : clock_(clock),
       metrics_(registry),
       handler_({.admission = WithKeys(std::move(options.admission), registry),
-                .dedup_window = options.dedup_window},
+                .dedup_window = options.dedup_window,
+                .quarantine = options.quarantine},
                log, clock, metrics_) {}
 
 absl::StatusOr<std::unique_ptr<IngressServer>> IngressServer::Start(

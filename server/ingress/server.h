@@ -14,6 +14,7 @@
 #include "server/ingress/metrics.h"
 #include "server/ingress/webhook_handler.h"
 #include "server/log/event_log.h"
+#include "server/quarantine/quarantine.h"
 
 namespace enveloperelay {
 
@@ -28,6 +29,8 @@ struct IngressOptions {
   Admission::Options admission = {};
   // See Webhook.
   absl::Duration dedup_window = absl::Minutes(10);
+  // Keeps what is no event; outlives the server. Null: nothing does.
+  Quarantine* quarantine = nullptr;
 };
 
 // Takes Sign.Plus webhooks over HTTP and answers 200 once they are durable in
@@ -41,7 +44,7 @@ class IngressServer {
       IngressOptions options, EventLog& log, const Clock& clock,
       prometheus::Registry& registry);
 
-  // Ends at once, but for appends that the log has yet to answer.
+  // Ends at once, but for writes that the log has yet to answer.
   ~IngressServer();
   IngressServer(const IngressServer&) = delete;
   IngressServer& operator=(const IngressServer&) = delete;

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "enveloperelay/v1/quarantine.pb.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/http/framing.h"
@@ -24,6 +26,10 @@
 #include "server/http/response.h"
 #include "server/ingress/metrics.h"
 #include "server/log/event_log.h"
+#include "server/quarantine/quarantine.h"
+#include "server/signplus/first_seen.h"
+#include "server/signplus/redact.h"
+#include "server/signplus/traceparent.h"
 #include "server/signplus/webhook.h"
 #include "spdlog/spdlog.h"
 
@@ -65,6 +71,19 @@ std::string_view TokenOf(const RequestHead& head) {
   return path_token.empty() ? BearerToken(head.authorization) : path_token;
 }
 
+// `reason` is one of those for bodies that are no events.
+v1::QuarantineReason QuarantineReasonOf(Reason reason) {
+  switch (reason) {
+    case Reason::kMalformedJson:
+      return v1::QUARANTINE_REASON_MALFORMED_JSON;
+    case Reason::kUnsupportedMediaType:
+      return v1::QUARANTINE_REASON_UNSUPPORTED_MEDIA_TYPE;
+    default:
+      RELAY_CHECK(reason == Reason::kNotAnEnvelopeEvent);
+      return v1::QUARANTINE_REASON_NOT_AN_ENVELOPE_EVENT;
+  }
+}
+
 HttpResponse Stored(std::string_view event_id, const Appended& appended) {
   return {.body = absl::StrCat(R"({"event_id":")", Absl(event_id),
                                R"(","sequence":")", appended.sequence.value,
@@ -89,7 +108,13 @@ WebhookHandler::WebhookHandler(Options options, EventLog& log,
       log_(log),
       clock_(clock),
       metrics_(metrics),
-      admission_(std::move(options.admission), clock, metrics) {}
+      quarantine_(options.quarantine),
+      admission_(std::move(options.admission), clock, metrics),
+      first_seen_([&metrics](NameKind kind, const std::string& name) {
+        metrics.UnknownName(kind);
+        spdlog::warn("first webhook with an unknown {}: '{}'", ToString(kind),
+                     name);
+      }) {}
 
 std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
                                                   const HttpPeer& peer) {
@@ -111,26 +136,27 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
   if (refusal.has_value()) co_return *std::move(refusal);
   const Sender sender = admission_.SenderOf(TokenOf(head));
   if (!MayBeJson(head.content_type)) {
-    co_return Refuse(Reason::kUnsupportedMediaType,
-                     "the body must be application/json");
+    HttpResponse kept = co_await RefuseAndKeep(
+        head, body, sender, Reason::kUnsupportedMediaType,
+        "the body must be application/json");
+    co_return kept;
   }
   absl::StatusOr<v1::EnvelopeEvent> event =
       ParseWebhook({.body = body,
                     .receive_time = clock_.Now(),
                     .dedup_window = dedup_window_,
                     .secrets = sender.secrets(),
-                    .traceparent = head.traceparent});
+                    .traceparent = head.traceparent,
+                    .first_seen = &first_seen_});
   if (!event.ok()) {
     const std::string detail(event.status().message());
     const Reason reason =
         event.status().code() == absl::StatusCode::kInvalidArgument
             ? Reason::kMalformedJson
             : Reason::kNotAnEnvelopeEvent;
-    // Its sender is who it says, and what it sent is lost.
-    spdlog::warn("webhook refused: {}: {}{}{}", NameOf(reason), detail,
-                 sender.name().empty() ? "" : "; it came with the token ",
-                 sender.name());
-    co_return Refuse(reason, detail);
+    HttpResponse kept =
+        co_await RefuseAndKeep(head, body, sender, reason, detail);
+    co_return kept;
   }
   const std::string event_id = event->event_id();
   const absl::StatusOr<Appended> appended = co_await Append(*std::move(event));
@@ -149,27 +175,71 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
   co_return Stored(event_id, *appended);
 }
 
-Awaitable<absl::StatusOr<Appended>> WebhookHandler::Append(
-    v1::EnvelopeEvent event) {
-  // The log answers on a thread of its own: the answer is passed on to the
+Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
+                                                      std::string_view body,
+                                                      const Sender& sender,
+                                                      Reason reason,
+                                                      std::string detail) {
+  // Its sender is who it says, and what it sent is no event.
+  spdlog::warn("webhook refused: {}: {}{}{}", NameOf(reason), detail,
+               sender.name().empty() ? "" : "; it came with the token ",
+               sender.name());
+  if (quarantine_ == nullptr) co_return Refuse(reason, detail);
+  const absl::Status health = log_.Health();
+  if (!health.ok()) {
+    co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");
+  }
+  RefusedWebhook webhook = {.reason = QuarantineReasonOf(reason),
+                            .detail = detail,
+                            .content_type = std::string(head.content_type),
+                            .body = std::string(body),
+                            .receive_time = clock_.Now()};
+  BlankSecrets(sender.secrets(), webhook.body);
+  BlankSecrets(sender.secrets(), webhook.content_type);
+  if (IsTraceparent(head.traceparent)) webhook.traceparent = head.traceparent;
+  const absl::Status kept = co_await Keep(std::move(webhook));
+  if (!kept.ok()) {
+    co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");
+  }
+  co_return Refuse(reason, detail);
+}
+
+template <typename Result, typename Start>
+Awaitable<Result> WebhookHandler::WaitFor(Start start) {
+  // Storage answers on a thread of its own: the answer is passed on to the
   // connection's.
-  auto append = [this, &event](auto handler) {
-    RELAY_CHECK(appends_.TryEnter());
-    log_.Append(std::move(event), [this, handler = std::move(handler)](
-                                      absl::StatusOr<Appended> result) mutable {
+  auto initiate = [this, &start](auto handler) {
+    RELAY_CHECK(writes_.TryEnter());
+    start([this, handler = std::move(handler)](Result result) mutable {
       const auto executor = asio::get_associated_executor(handler);
       asio::post(executor, [handler = std::move(handler),
                             result = std::move(result)]() mutable {
         std::move(handler)(std::move(result));
       });
-      appends_.Leave();
+      writes_.Leave();
     });
   };
+  Result result = co_await asio::async_initiate<decltype(kAwait), void(Result)>(
+      std::move(initiate), kAwait);
+  co_return result;
+}
+
+Awaitable<absl::StatusOr<Appended>> WebhookHandler::Append(
+    v1::EnvelopeEvent event) {
   absl::StatusOr<Appended> appended =
-      co_await asio::async_initiate<decltype(kAwait),
-                                    void(absl::StatusOr<Appended>)>(
-          std::move(append), kAwait);
+      co_await WaitFor<absl::StatusOr<Appended>>(
+          [this, &event](EventLog::AppendDone done) {
+            log_.Append(std::move(event), std::move(done));
+          });
   co_return appended;
+}
+
+Awaitable<absl::Status> WebhookHandler::Keep(RefusedWebhook webhook) {
+  absl::Status kept =
+      co_await WaitFor<absl::Status>([this, &webhook](Quarantine::Done done) {
+        quarantine_->Keep(std::move(webhook), std::move(done));
+      });
+  co_return kept;
 }
 
 HttpResponse WebhookHandler::Refuse(Reason reason, std::string_view detail) {

@@ -2,8 +2,11 @@
 #define ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -16,6 +19,8 @@
 #include "server/ingress/admission.h"
 #include "server/ingress/metrics.h"
 #include "server/log/event_log.h"
+#include "server/quarantine/quarantine.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 
@@ -29,6 +34,8 @@ class WebhookHandler final : public HttpHandler {
   struct Options {
     Admission::Options admission;
     absl::Duration dedup_window;
+    // Keeps what is no event. Null: nothing does.
+    Quarantine* quarantine = nullptr;
   };
 
   // All but the options must outlive this.
@@ -43,21 +50,33 @@ class WebhookHandler final : public HttpHandler {
   void OnHandshakeFailed() override { metrics_.HandshakeFailed(); }
   void OnConnection(int change) override { metrics_.AddConnections(change); }
 
-  // Returns when the log has answered every append; no request may come any
+  // Returns when the log has answered every write; no request may come any
   // more. Only then may the threads of the server be destroyed, which answers
   // are passed on to.
-  void WaitForLog() { appends_.CloseAndWait(); }
+  void WaitForLog() { writes_.CloseAndWait(); }
 
  private:
   HttpResponse Refuse(Reason reason, std::string_view detail);
+  // Refuses a body that is no event, when it is kept durably: unless it is,
+  // its sender may have the only copy, and is to try again.
+  Awaitable<HttpResponse> RefuseAndKeep(const RequestHead& head,
+                                        std::string_view body,
+                                        std::span<const std::string> secrets,
+                                        Reason reason, std::string detail);
   Awaitable<absl::StatusOr<Appended>> Append(v1::EnvelopeEvent event);
+  Awaitable<absl::Status> Keep(RefusedWebhook webhook);
+  // Waits for storage: `start` is given the callback to call once.
+  template <typename Result, typename Start>
+  Awaitable<Result> WaitFor(Start start);
 
   const absl::Duration dedup_window_;
   EventLog& log_;
   const Clock& clock_;
   IngressMetrics& metrics_;
+  Quarantine* const quarantine_;
   Admission admission_;
-  Gate appends_;
+  FirstSeen first_seen_;
+  Gate writes_;
 };
 
 // Whether a webhook of this Content-Type may be JSON; none at all may.

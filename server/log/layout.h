@@ -16,7 +16,7 @@
 namespace enveloperelay {
 
 // Version of what FORMAT.md describes.
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 
 // A record's place within everything that was ever appended. The default is
 // the place before the first record.

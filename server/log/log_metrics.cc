@@ -64,8 +64,8 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
                             "Appends of an event that was stored already.")),
       state_writes(
           AddCounter(registry, "envelope_relay_log_state_writes_total",
-                     "Writes of state stored: changes of subscriptions and of "
-                     "their dead letters.")),
+                     "Writes of state stored: changes of subscriptions, of "
+                     "their dead letters and of the quarantine.")),
       retention_errors(
           AddCounter(registry, "envelope_relay_log_retention_errors_total",
                      "Attempts of retention that could not read the log.")) {}

@@ -19,6 +19,7 @@ namespace enveloperelay {
 enum class StateTable : uint8_t {
   kSubscriptions,  // small and rewritten often
   kDeadLetters,    // copies of events
+  kQuarantine,     // bodies that were no events
 };
 
 // One change of a table: a value is set, a key removed, or a range of keys

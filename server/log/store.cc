@@ -91,7 +91,7 @@ Store::~Store() {
   if (db_ == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* family :
        {meta_, records_, by_event_id_, by_envelope_, subscriptions_,
-        dead_letters_}) {
+        dead_letters_, quarantine_}) {
     db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   // Everything written was synced: closing has nothing left to lose.
@@ -117,13 +117,14 @@ absl::Status Store::OpenDb(const StoreOptions& options, Health& health) {
       rocksdb::DB::Open(db_options, options.dir, families, &handles, &db);
   if (!opened.ok()) return FromRocksdb(opened, "open the database");
   db_.reset(db);
-  RELAY_CHECK(handles.size() == 6);
+  RELAY_CHECK(handles.size() == 7);
   meta_ = handles[0];
   records_ = handles[1];
   by_event_id_ = handles[2];
   by_envelope_ = handles[3];
   subscriptions_ = handles[4];
   dead_letters_ = handles[5];
+  quarantine_ = handles[6];
   return absl::OkStatus();
 }
 
@@ -167,7 +168,8 @@ absl::Status Store::ReadMeta() {
 }
 
 absl::Status Store::Upgrade() {
-  // What version 2 added are column families, and opening has created them.
+  // What versions 2 and 3 added are column families, and opening has created
+  // them.
   rocksdb::WriteBatch batch;
   batch.Put(meta_, ToSlice(kFormatKey),
             EncodeSequence(Sequence{kFormatVersion}));
@@ -233,7 +235,15 @@ void Store::PutRecord(const Chunk& chunk, const RecordRef& ref,
 }
 
 rocksdb::ColumnFamilyHandle* Store::Family(StateTable table) const {
-  return table == StateTable::kSubscriptions ? subscriptions_ : dead_letters_;
+  switch (table) {
+    case StateTable::kSubscriptions:
+      return subscriptions_;
+    case StateTable::kDeadLetters:
+      return dead_letters_;
+    case StateTable::kQuarantine:
+      break;
+  }
+  return quarantine_;
 }
 
 void Store::PutState(const StateChange& change,

@@ -117,6 +117,7 @@ class Store {
   rocksdb::ColumnFamilyHandle* by_envelope_ = nullptr;
   rocksdb::ColumnFamilyHandle* subscriptions_ = nullptr;
   rocksdb::ColumnFamilyHandle* dead_letters_ = nullptr;
+  rocksdb::ColumnFamilyHandle* quarantine_ = nullptr;
   LogId log_id_;
   Position floor_;
   Position last_;

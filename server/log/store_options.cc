@@ -215,7 +215,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
           {kByEventIdName, by_event_id},
           {kByEnvelopeName, by_envelope},
           {kSubscriptionsName, SubscriptionsOptions(cache)},
-          {kDeadLettersName, FamilyOptions(TableOptions(cache, 16384))}};
+          {kDeadLettersName, FamilyOptions(TableOptions(cache, 16384))},
+          {kQuarantineName, FamilyOptions(TableOptions(cache, 16384))}};
 }
 
 }  // namespace enveloperelay

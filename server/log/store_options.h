@@ -32,13 +32,14 @@ inline constexpr char kByEventIdName[] = "by_event_id";
 inline constexpr char kByEnvelopeName[] = "by_envelope";
 inline constexpr char kSubscriptionsName[] = "subscriptions";
 inline constexpr char kDeadLettersName[] = "dead_letters";
+inline constexpr char kQuarantineName[] = "quarantine";
 
 // How RocksDB is to be run. Background errors are reported to `health`, which
 // must outlive the database.
 rocksdb::DBOptions MakeDbOptions(Health& health);
 
 // The column families: default (meta), records, by_event_id, by_envelope,
-// subscriptions, dead_letters.
+// subscriptions, dead_letters, quarantine.
 std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
     const StoreOptions& options, rocksdb::DBOptions& db_options,
     const std::shared_ptr<const RemovedUpTo>& removed_up_to);

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "server/signplus/webhook.h"
 
@@ -40,8 +39,8 @@ struct Field {
   Kind kind = Kind::kAbsent;
 };
 
-// Longer than every known key, so that a longer one never looks like one.
-constexpr size_t kKeyBytesMax = 16;
+// Unknown names that are taken from one body.
+constexpr size_t kUnknownMax = 256;
 
 // Told by the parser what stands in the body, in order; keeps what is known.
 // The names of its functions are Boost's.
@@ -74,8 +73,9 @@ class FieldsHandler {
   bool on_array_end(size_t, error_code&) { return Leave(); }
 
   bool on_key_part(json::string_view part, size_t, error_code&) {
-    if (key_.size() < kKeyBytesMax) {
-      key_.append(part.data(), std::min(part.size(), kKeyBytesMax));
+    // Longer than every known key, so that a longer one never looks like one.
+    if (key_.size() < kNameBytesMin) {
+      key_.append(part.data(), std::min(part.size(), kNameBytesMin));
     }
     return true;
   }
@@ -108,12 +108,14 @@ class FieldsHandler {
     return true;
   }
 
-  // What is wrong with a body that is JSON, or its fields.
-  absl::StatusOr<WebhookFields> Take();
+  // What is wrong with a body that is JSON.
+  absl::Status Check() const;
+  WebhookFields Take() { return std::move(values_); }
 
  private:
   // A key of the root object or of a section begins a value that may be known.
   void Key(std::string_view key);
+  void AddUnknown(std::string prefix, std::string_view key);
   // The value that the last key announced, if any did, is of this kind.
   void Value(Kind kind);
   bool Other() {
@@ -157,6 +159,7 @@ void FieldsHandler::Key(std::string_view key) {
     for (Section& section : sections_) {
       if (section.name == key) next_section_ = &section;
     }
+    if (next_section_ == nullptr) AddUnknown("", key);
   } else if (depth_ == 2 && open_section_ != nullptr) {
     for (Field& field : fields_) {
       if (&sections_.at(field.section) != open_section_ || field.key != key) {
@@ -165,7 +168,15 @@ void FieldsHandler::Key(std::string_view key) {
       next_field_ = &field;
       (values_.*field.text).clear();
     }
+    if (next_field_ == nullptr) {
+      AddUnknown(std::string(open_section_->name) + ".", key);
+    }
   }
+}
+
+void FieldsHandler::AddUnknown(std::string prefix, std::string_view key) {
+  if (values_.unknown.size() == kUnknownMax) return;
+  values_.unknown.push_back(std::move(prefix.append(key)));
 }
 
 void FieldsHandler::Value(Kind kind) {
@@ -197,7 +208,7 @@ std::string FieldsHandler::Wrong(const Field& field) const {
   return (values_.*field.text).empty() ? name + " must not be empty" : "";
 }
 
-absl::StatusOr<WebhookFields> FieldsHandler::Take() {
+absl::Status FieldsHandler::Check() const {
   if (!root_is_object_) {
     return absl::FailedPreconditionError("the body must be a JSON object");
   }
@@ -212,13 +223,13 @@ absl::StatusOr<WebhookFields> FieldsHandler::Take() {
     }
   }
   for (const Field& field : fields_) add(Wrong(field));
-  if (!wrong.empty()) return absl::FailedPreconditionError(wrong);
-  return std::move(values_);
+  return wrong.empty() ? absl::OkStatus()
+                       : absl::FailedPreconditionError(wrong);
 }
 
 }  // namespace
 
-absl::StatusOr<WebhookFields> ReadFields(std::string_view body) {
+absl::Status ReadFields(std::string_view body, WebhookFields& fields) {
   json::parse_options options;
   options.max_depth = kWebhookDepthMax;
   json::basic_parser<FieldsHandler> parser(options);
@@ -240,7 +251,9 @@ absl::StatusOr<WebhookFields> ReadFields(std::string_view body) {
         "the body is not JSON in UTF-8 at byte %d: more after its end",
         parsed));
   }
-  return parser.handler().Take();
+  const absl::Status status = parser.handler().Check();
+  fields = parser.handler().Take();
+  return status;
 }
 
 }  // namespace enveloperelay

@@ -2,6 +2,7 @@
 
 #include <string.h>  // NOLINT(modernize-deprecated-headers): memmem
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -19,12 +20,11 @@ struct Range {
   size_t size = 0;
 };
 
-// A character of a JSON string as it is spelled: itself, or an escape.
+// A character as it is spelled: itself, or an escape.
 struct Unit {
   size_t size = 0;
-  // What it stands for; nothing if that is no ASCII character or an escape
-  // that no secret's character has.
-  std::optional<char> character;
+  // What it stands for; nothing if that is no ASCII character.
+  std::optional<char> character = std::nullopt;
 };
 
 int HexDigit(char c) {
@@ -33,20 +33,45 @@ int HexDigit(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// `text` is not empty.
-Unit FirstUnit(std::string_view text) {
-  if (text.front() != '\\') return {.size = 1, .character = text.front()};
-  if (!text.starts_with("\\u") || text.size() < 6) {
-    return {.size = text.size() < 2 ? size_t{1} : 2, .character = std::nullopt};
-  }
+// The ASCII character whose code `text` begins with, in that many hexadecimal
+// digits.
+std::optional<char> HexCharacter(std::string_view text, size_t digits) {
+  if (text.size() < digits) return std::nullopt;
   int code = 0;
-  for (const char c : text.substr(2, 4)) {
+  for (const char c : text.substr(0, digits)) {
     const int digit = HexDigit(c);
-    if (digit < 0) return {.size = 2, .character = std::nullopt};
+    if (digit < 0) return std::nullopt;
     code = code * 16 + digit;
   }
-  if (code > 0x7F) return {.size = 6, .character = std::nullopt};
-  return {.size = 6, .character = static_cast<char>(code)};
+  if (code > 0x7F) return std::nullopt;
+  return static_cast<char>(code);
+}
+
+// `text` begins with a backslash. In JSON that stands in a string of JSON, each
+// backslash has become several.
+Unit Backslashed(std::string_view text) {
+  const size_t end = text.find_first_not_of('\\');
+  const size_t size = end == std::string_view::npos ? text.size() : end;
+  if (size == text.size() || text[size] != 'u') return {.size = size};
+  const std::optional<char> character = HexCharacter(text.substr(size + 1), 4);
+  if (!character.has_value()) return {.size = size};
+  return {.size = size + 5, .character = character};
+}
+
+// `text` begins with '%', which becomes %25 when it is encoded once more.
+Unit PercentEncoded(std::string_view text) {
+  size_t size = 1;
+  while (text.substr(size).starts_with("25")) size += 2;
+  const std::optional<char> character = HexCharacter(text.substr(size), 2);
+  if (!character.has_value()) return {.size = 1};
+  return {.size = size + 2, .character = character};
+}
+
+// `text` is not empty.
+Unit FirstUnit(std::string_view text) {
+  if (text.front() == '\\') return Backslashed(text);
+  if (text.front() == '%') return PercentEncoded(text);
+  return {.size = 1, .character = text.front()};
 }
 
 // Returns how many bytes at the front of `text` spell `secret`; 0: they do not.
@@ -76,24 +101,49 @@ void FindLiteral(std::string_view text, std::string_view secret,
   }
 }
 
+// With any character spelled otherwise.
+void FindSpelled(std::string_view text, std::span<const std::string> secrets,
+                 std::vector<Range>& found) {
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const Unit unit = FirstUnit(rest);
+    for (const std::string& secret : secrets) {
+      if (unit.character != secret.front()) continue;
+      const size_t size = MatchSpelled(rest, secret);
+      if (size > 0) found.push_back({.begin = at, .size = size});
+    }
+    // What follows the mark of an escape may begin a secret itself. All of a
+    // row of backslashes is passed over: there may be very many.
+    at += rest.front() == '\\'
+              ? std::min(rest.find_first_not_of('\\'), rest.size())
+              : 1;
+  }
+}
+
+// Either byte order: the bytes of ASCII characters have a zero between them.
+std::string AsUtf16(std::string_view secret) {
+  std::string bytes(secret.size() * 2 - 1, '\0');
+  for (size_t i = 0; i < secret.size(); ++i) bytes[i * 2] = secret[i];
+  return bytes;
+}
+
 }  // namespace
 
-void BlankSecrets(std::span<const std::string> secrets, std::string& json) {
+void BlankSecrets(std::span<const std::string> secrets, std::string& text) {
   if (secrets.empty()) return;
   std::vector<Range> found;
-  for (const std::string& secret : secrets) FindLiteral(json, secret, found);
-  if (json.find("\\u") != std::string::npos) {
-    const std::string_view text = json;
-    for (size_t at = 0; at < text.size();) {
-      for (const std::string& secret : secrets) {
-        const size_t size = MatchSpelled(text.substr(at), secret);
-        if (size > 0) found.push_back({.begin = at, .size = size});
-      }
-      at += FirstUnit(text.substr(at)).size;
+  for (const std::string& secret : secrets) FindLiteral(text, secret, found);
+  if (text.find("\\u") != std::string::npos ||
+      text.find('%') != std::string::npos) {
+    FindSpelled(text, secrets, found);
+  }
+  if (text.find('\0') != std::string::npos) {
+    for (const std::string& secret : secrets) {
+      FindLiteral(text, AsUtf16(secret), found);
     }
   }
   for (const Range& range : found) {
-    json.replace(range.begin, range.size, range.size, '*');
+    text.replace(range.begin, range.size, range.size, '*');
   }
 }
 

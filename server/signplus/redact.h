@@ -6,11 +6,14 @@
 
 namespace enveloperelay {
 
-// Overwrites each occurrence of a secret in `json` with '*', so that its size
-// stays: as it is, and as a JSON string may spell it, with \uXXXX for any of
-// its characters. Occurrences may overlap. The secrets are not empty and of
-// printable ASCII without '"' and '\'.
-void BlankSecrets(std::span<const std::string> secrets, std::string& json);
+// Overwrites each occurrence of a secret in `text`, which may be JSON or any
+// bytes, with '*', so that its size stays. An occurrence is the secret as it
+// is, also as a part of something longer, or with any of its characters spelled
+// otherwise: as \uXXXX, as in a JSON string, or in JSON that itself stands in
+// one; percent-encoded, once or several times; or all of it in UTF-16.
+// Occurrences may overlap. JSON stays JSON. The secrets are not empty and of
+// printable ASCII without '"', '\' and '%'.
+void BlankSecrets(std::span<const std::string> secrets, std::string& text);
 
 }  // namespace enveloperelay
 

@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -14,6 +16,7 @@
 #include "server/base/check.h"
 #include "server/signplus/event_id.h"
 #include "server/signplus/fields.h"
+#include "server/signplus/first_seen.h"
 #include "server/signplus/redact.h"
 #include "server/signplus/traceparent.h"
 
@@ -75,8 +78,10 @@ bool HappensOnce(v1::EventType type, const WebhookFields& fields) {
 std::string Window(const Webhook& webhook) {
   RELAY_CHECK(webhook.dedup_window > absl::ZeroDuration());
   absl::Duration within;
-  return absl::StrCat(absl::IDivDuration(
-      webhook.receive_time - absl::UnixEpoch(), webhook.dedup_window, &within));
+  const absl::Time time =
+      webhook.first_receive_time.value_or(webhook.receive_time);
+  return absl::StrCat(absl::IDivDuration(time - absl::UnixEpoch(),
+                                         webhook.dedup_window, &within));
 }
 
 void SetReceiveTime(absl::Time time, v1::EnvelopeEvent& event) {
@@ -92,6 +97,24 @@ void BlankFields(std::span<const std::string> secrets, WebhookFields& fields) {
                             &fields.uid, &fields.envelope_id, &fields.file_name,
                             &fields.recipient_id, &fields.action}) {
     BlankSecrets(secrets, *text);
+  }
+  for (std::string& name : fields.unknown) BlankSecrets(secrets, name);
+}
+
+// Names match in any letter case, so they are seen in lower case.
+void SeeName(NameKind kind, const std::string& name, FirstSeen& first_seen) {
+  if (!name.empty()) first_seen.See(kind, absl::AsciiStrToLower(name));
+}
+
+void SeeNames(const WebhookFields& fields, FirstSeen& first_seen) {
+  if (TypeOf(fields.event) == v1::EVENT_TYPE_UNSPECIFIED) {
+    SeeName(NameKind::kEvent, fields.event, first_seen);
+  }
+  if (ActionOf(fields.action) == v1::AUDIT_ACTION_UNSPECIFIED) {
+    SeeName(NameKind::kAction, fields.action, first_seen);
+  }
+  for (const std::string& name : fields.unknown) {
+    first_seen.See(NameKind::kField, name);
   }
 }
 
@@ -111,27 +134,29 @@ std::string EventIdOf(const Webhook& webhook, v1::EventType type,
 }  // namespace
 
 absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook) {
-  absl::StatusOr<WebhookFields> fields = ReadFields(webhook.body);
-  if (!fields.ok()) return fields.status();
-  BlankFields(webhook.secrets, *fields);
+  WebhookFields fields;
+  absl::Status read = ReadFields(webhook.body, fields);
+  BlankFields(webhook.secrets, fields);
+  if (webhook.first_seen != nullptr) SeeNames(fields, *webhook.first_seen);
+  if (!read.ok()) return read;
 
   v1::EnvelopeEvent event;
-  const v1::EventType type = TypeOf(fields->event);
-  event.set_event_id(EventIdOf(webhook, type, *fields));
+  const v1::EventType type = TypeOf(fields.event);
+  event.set_event_id(EventIdOf(webhook, type, fields));
   event.set_type(type);
   if (type == v1::EVENT_TYPE_ENVELOPE_AUDIT_TRAIL) {
     v1::AuditTrail& audit_trail = *event.mutable_audit_trail();
-    audit_trail.set_recipient_id(std::move(fields->recipient_id));
-    audit_trail.set_action(ActionOf(fields->action));
-    audit_trail.set_action_name(std::move(fields->action));
+    audit_trail.set_recipient_id(std::move(fields.recipient_id));
+    audit_trail.set_action(ActionOf(fields.action));
+    audit_trail.set_action_name(std::move(fields.action));
   }
-  event.set_type_name(std::move(fields->event));
-  event.set_envelope_id(std::move(fields->envelope_id));
+  event.set_type_name(std::move(fields.event));
+  event.set_envelope_id(std::move(fields.envelope_id));
   SetReceiveTime(webhook.receive_time, event);
-  event.set_hook_id(std::move(fields->hook_id));
-  event.set_data_id(std::move(fields->data_id));
-  event.set_uid(std::move(fields->uid));
-  event.set_file_name(std::move(fields->file_name));
+  event.set_hook_id(std::move(fields.hook_id));
+  event.set_data_id(std::move(fields.data_id));
+  event.set_uid(std::move(fields.uid));
+  event.set_file_name(std::move(fields.file_name));
   event.set_origin(v1::ORIGIN_WEBHOOK);
   if (IsTraceparent(webhook.traceparent)) {
     event.set_traceparent(std::string(webhook.traceparent));

@@ -2,6 +2,7 @@
 #define ENVELOPE_RELAY_SERVER_SIGNPLUS_WEBHOOK_H_
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "server/signplus/first_seen.h"
 
 namespace enveloperelay {
 
@@ -27,6 +29,12 @@ struct Webhook {
   // The request's `traceparent`; kept if it is of version 00 of W3C Trace
   // Context.
   std::string_view traceparent = {};
+  // When it came first, if that was before `receive_time`: whether it is the
+  // same event as another one is decided by this.
+  std::optional<absl::Time> first_receive_time = {};
+  // Told the names that are not known, also those of a webhook that is refused
+  // for its fields. May be null.
+  FirstSeen* first_seen = nullptr;
 };
 
 // Makes an event of a Sign.Plus webhook: all but its sequence and cursor, which

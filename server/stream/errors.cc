@@ -149,6 +149,12 @@ absl::Status EventNotFoundError(std::string_view key) {
                    " in the log; it may be no longer retained"));
 }
 
+absl::Status QuarantinedNotFoundError() {
+  return MakeError(absl::StatusCode::kNotFound, "QUARANTINED_NOT_FOUND",
+                   "no webhook of this id in quarantine; it may have been "
+                   "stored as an event, deleted, or removed to make room");
+}
+
 absl::Status ReaderStalledError(absl::Duration stalled) {
   return MakeError(absl::StatusCode::kAborted, "READER_STALLED",
                    absl::StrCat("the client has read nothing for ",

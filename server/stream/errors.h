@@ -37,6 +37,7 @@ absl::Status CursorUnknownLogError(LogId cursor, LogId log_id);
 absl::Status FieldsConflictError(const std::vector<FieldViolation>& violations);
 absl::Status FieldInvalidError(const std::vector<FieldViolation>& violations);
 absl::Status EventNotFoundError(std::string_view key);
+absl::Status QuarantinedNotFoundError();
 absl::Status ReaderStalledError(absl::Duration stalled);
 absl::Status SubscriptionNotFoundError(std::string_view subscription);
 absl::Status SubscriptionExistsError(std::string_view subscription);

@@ -83,7 +83,7 @@ class MemoryStateStore final : public StateStore {
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   absl::Status write_error_ ABSL_GUARDED_BY(mutex_);
   absl::Status read_error_ ABSL_GUARDED_BY(mutex_);
-  std::array<Entries, 2> tables_ ABSL_GUARDED_BY(mutex_);
+  std::array<Entries, 3> tables_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enveloperelay::testing

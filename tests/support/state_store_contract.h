@@ -95,11 +95,13 @@ TEST_P(StateStoreContract, KeepsAnyBytes) {
 }
 
 TEST_P(StateStoreContract, TablesHaveKeysOfTheirOwn) {
-  Write({SetKey(kTable, "key", "here"), SetKey(kOther, "key", "there")});
+  Write({SetKey(kTable, "key", "here"), SetKey(kOther, "key", "there"),
+         SetKey(StateTable::kQuarantine, "key", "elsewhere")});
   Write({RemoveRange(kTable, "a", "z")});
   EXPECT_EQ(store().Get(kTable, "key").status().code(),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(store().Get(kOther, "key").value(), "there");
+  EXPECT_EQ(store().Get(StateTable::kQuarantine, "key").value(), "elsewhere");
 }
 
 TEST_P(StateStoreContract, RemovesAKeyThatMayBeMissing) {

@@ -31,6 +31,7 @@
 #include "server/base/clock.h"
 #include "server/log/cursor.h"
 #include "server/log/sequence.h"
+#include "server/quarantine/quarantine.h"
 #include "tests/support/append.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
@@ -71,6 +72,7 @@ class GrpcServerTest : public ::testing::Test {
   void Start(const GrpcServer::Options& options = Loopback()) {
     auto server = GrpcServer::Start(options, {.log = log_,
                                               .store = store_,
+                                              .quarantine = quarantine_,
                                               .clock = Clock::Real(),
                                               .registry = registry_,
                                               .access = access_});
@@ -120,6 +122,7 @@ class GrpcServerTest : public ::testing::Test {
   testing::MemoryEventLog log_;
   prometheus::Registry registry_;
   Access access_{Clock::Real()};
+  Quarantine quarantine_{{}, store_, Clock::Real(), registry_};
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
@@ -402,6 +405,7 @@ TEST_F(GrpcServerTest, APortInUseIsAClearError) {
   const auto second =
       GrpcServer::Start(Loopback(server_->port()), {.log = log_,
                                                     .store = store_,
+                                                    .quarantine = quarantine_,
                                                     .clock = Clock::Real(),
                                                     .registry = registry,
                                                     .access = access_});

@@ -29,13 +29,16 @@ using ::testing::HasSubstr;
 
 class GrpcServicesTest : public GrpcRelayTest {};
 
-TEST_F(GrpcServicesTest, HealthServesTheRelayAndItsService) {
+TEST_F(GrpcServicesTest, HealthServesTheRelayAndItsServices) {
   Start();
-  const std::string name = "enveloperelay.v1.EnvelopeEventService";
-  const std::string of_service =
-      std::string("\x0a") + static_cast<char>(name.size()) + name;
+  const auto of_service = [](const std::string& name) {
+    return std::string("\x0a") + static_cast<char>(name.size()) + name;
+  };
   for (const char* method : {"Check", "Watch"}) {
-    for (const std::string& request : {std::string(), of_service}) {
+    for (const std::string& request :
+         {std::string(), of_service("enveloperelay.v1.EnvelopeEventService"),
+          of_service("enveloperelay.v1.SubscriptionService"),
+          of_service("enveloperelay.v1.QuarantineService")}) {
       RawCall call(channel_, std::string("/grpc.health.v1.Health/") + method,
                    request);
       EXPECT_EQ(call.Next(), "\x08\x01");  // SERVING
@@ -54,7 +57,8 @@ TEST_F(GrpcServicesTest, ReflectionListsTheServicesAndKnowsTheirMessages) {
   const auto services = list.Next();
   ASSERT_TRUE(services.has_value());
   for (const char* service :
-       {"enveloperelay.v1.EnvelopeEventService", "grpc.health.v1.Health",
+       {"enveloperelay.v1.EnvelopeEventService",
+        "enveloperelay.v1.QuarantineService", "grpc.health.v1.Health",
         "grpc.channelz.v1.Channelz"}) {
     EXPECT_THAT(*services, HasSubstr(service));
   }

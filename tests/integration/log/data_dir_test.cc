@@ -1,11 +1,13 @@
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -111,20 +113,23 @@ TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
   const absl::Status status = log.TryOpen().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(status), HasSubstr("newer version"));
-  EXPECT_THAT(Message(status), HasSubstr("its format is 3"));
+  EXPECT_THAT(Message(status), HasSubstr("its format is 4"));
 }
 
-TEST(DataDirTest, OfFormatVersion1IsUpgraded) {
+// Makes a log of that format version, which lacks `families`, and checks that
+// it is upgraded when it is opened.
+void ExpectUpgradeFrom(uint64_t version,
+                       const std::vector<const char*>& missing) {
   TestLog log;
   log.Fill(1, 10);
   const LogBounds before = log->Bounds();
   log.Close();
-  WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies& families) {
-    for (const char* name : {kSubscriptionsName, kDeadLettersName}) {
+  WithDatabase(log.dir(), [&](rocksdb::DB& db, const ColumnFamilies& families) {
+    for (const char* name : missing) {
       EXPECT_TRUE(db.DropColumnFamily(families.at(name)).ok());
     }
     EXPECT_TRUE(db.Put(rocksdb::WriteOptions(), "format_version",
-                       EncodeSequence(Sequence{1}))
+                       EncodeSequence(Sequence{version}))
                     .ok());
   });
   log.Open();
@@ -133,17 +138,27 @@ TEST(DataDirTest, OfFormatVersion1IsUpgraded) {
   EXPECT_EQ(log.Append(11), Sequence{11});
   EXPECT_TRUE(WriteAndWait(log->state(),
                            {SetKey(StateTable::kSubscriptions, "key", "value"),
-                            SetKey(StateTable::kDeadLetters, "key", "value")})
+                            SetKey(StateTable::kDeadLetters, "key", "value"),
+                            SetKey(StateTable::kQuarantine, "key", "value")})
                   .ok());
   log.Close();
   WithDatabase(log.dir(), [](rocksdb::DB& db, const ColumnFamilies& families) {
-    EXPECT_TRUE(families.contains("subscriptions"));
-    EXPECT_TRUE(families.contains("dead_letters"));
-    std::string version;
+    for (const char* name : {"subscriptions", "dead_letters", "quarantine"}) {
+      EXPECT_TRUE(families.contains(name)) << name;
+    }
+    std::string upgraded;
     EXPECT_TRUE(
-        db.Get(rocksdb::ReadOptions(), "format_version", &version).ok());
-    EXPECT_EQ(version, EncodeSequence(Sequence{2}));
+        db.Get(rocksdb::ReadOptions(), "format_version", &upgraded).ok());
+    EXPECT_EQ(upgraded, EncodeSequence(Sequence{3}));
   });
+}
+
+TEST(DataDirTest, OfFormatVersion1IsUpgraded) {
+  ExpectUpgradeFrom(1, {kSubscriptionsName, kDeadLettersName, kQuarantineName});
+}
+
+TEST(DataDirTest, OfFormatVersion2IsUpgraded) {
+  ExpectUpgradeFrom(2, {kQuarantineName});
 }
 
 TEST(DataDirTest, IsRefusedWhenItHoldsMoreThanIsKnown) {

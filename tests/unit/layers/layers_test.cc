@@ -28,10 +28,12 @@ const Layers& AllowedLayers() {
       {"http", {"base"}},
       {"log", {"base"}},
       {"signplus", {"base"}},
-      {"ingress", {"base", "http", "log", "signplus"}},
+      {"quarantine", {"base", "log", "signplus"}},
+      {"ingress", {"base", "http", "log", "quarantine", "signplus"}},
       {"stream", {"base", "log"}},
       {"subscriptions", {"base", "log", "stream"}},
-      {"grpc", {"access", "base", "log", "stream", "subscriptions"}},
+      {"grpc",
+       {"access", "base", "log", "quarantine", "stream", "subscriptions"}},
       {"admin", {"base", "http"}},
   };
   return layers;

@@ -42,10 +42,45 @@ TEST(RedactTest, BlanksBehindOtherEscapes) {
             R"("\/\\\"\/*****\u0021")");
 }
 
-TEST(RedactTest, TakesAnEscapedBackslashForNoEscape) {
-  // The string is \u0074oken: six characters and no t.
-  EXPECT_EQ(Blanked(R"("\\u0074oken")", {"token"}), R"("\\u0074oken")");
-  EXPECT_EQ(Blanked(R"("\\\u0074oken")", {"token"}), R"("\\**********")");
+TEST(RedactTest, BlanksEscapesOfJsonThatStandsInAString) {
+  EXPECT_EQ(Blanked(R"("\\u0074oken")", {"token"}), R"("***********")");
+  EXPECT_EQ(Blanked(R"("{\"a\":\"tok\\\\u0065n\"}")", {"token"}),
+            R"("{\"a\":\"*************\"}")");
+}
+
+TEST(RedactTest, BlanksASecretThatIsPercentEncoded) {
+  EXPECT_EQ(Blanked("a%74oken&", {"token"}), "a*******&");
+  EXPECT_EQ(Blanked("%74%6F%6b%65%6E", {"token"}), "***************");
+  EXPECT_EQ(Blanked("%2574oke%25256E", {"token"}), "***************");
+  EXPECT_EQ(Blanked(R"("\u0074oke%6e")", {"token"}), R"("************")");
+  // What is left of an escape may begin the secret.
+  EXPECT_EQ(Blanked("%7%7474oken", {"74oken", "token"}), "%7%74******");
+}
+
+TEST(RedactTest, KeepsOtherPercentEncodedText) {
+  for (const char* const text :
+       {"%", "%%", "%7", "%74ok", "%25", "%zztoke", "%C3%A9", "%2525252525"}) {
+    EXPECT_EQ(Blanked(text, {"token"}), text);
+  }
+}
+
+TEST(RedactTest, BlanksInNamesOfMembersAndAsAPart) {
+  EXPECT_EQ(Blanked(R"({"xtokenx":{"token":1}})", {"token"}),
+            R"({"x*****x":{"*****":1}})");
+}
+
+TEST(RedactTest, BlanksUtf16OfEitherByteOrder) {
+  using std::string_literals::operator""s;
+  EXPECT_EQ(Blanked("\"\0a\0b\0c\0\"\0"s, {"abc"}), "\"\0*****\0\"\0"s);
+  EXPECT_EQ(Blanked("\0\"\0a\0b\0c\0\""s, {"abc"}), "\0\"\0*****\0\""s);
+}
+
+TEST(RedactTest, LongRowsOfBackslashesTakeNoLongTime) {
+  const std::string backslashes(1 << 20, '\\');
+  EXPECT_EQ(Blanked(backslashes + "u0074oken", {"token"}),
+            std::string(backslashes.size() + 9, '*'));
+  EXPECT_EQ(Blanked(backslashes + "u0075oken", {"token"}),
+            backslashes + "u0075oken");
 }
 
 TEST(RedactTest, BearsWhatIsNoJson) {

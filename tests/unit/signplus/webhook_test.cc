@@ -1,6 +1,7 @@
 #include "server/signplus/webhook.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/signplus/first_seen.h"
 #include "tests/support/fixtures.h"
 
 namespace enveloperelay {
@@ -21,6 +23,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 constexpr char kToken[] = "whtok_0123456789abcdef";
 
@@ -186,6 +190,83 @@ TEST(WebhookTest, WhatMayHappenAgainIsTheSameEventWithinAWindow) {
     const Repeats repeats = RepeatsOf(body);
     EXPECT_TRUE(repeats.within) << body;
     EXPECT_FALSE(repeats.after) << body;
+  }
+}
+
+TEST(WebhookTest, TheWindowIsThatOfTheTimeWhenItCameFirst) {
+  const std::string body =
+      R"({"hook":{"event":"new"},"data":{"envelope_id":"e1"}})";
+  const absl::Time first = At("2026-01-02T03:04:05Z");
+  const absl::Time later = first + absl::Hours(1);
+  const auto parse = [&body](absl::Time receive_time,
+                             std::optional<absl::Time> first_receive_time) {
+    return ParseWebhook({.body = body,
+                         .receive_time = receive_time,
+                         .dedup_window = absl::Minutes(10),
+                         .first_receive_time = first_receive_time})
+        .value();
+  };
+  EXPECT_EQ(parse(later, first).event_id(), parse(first, {}).event_id());
+  EXPECT_NE(parse(later, first).event_id(), parse(later, {}).event_id());
+  EXPECT_EQ(parse(later, first).receive_time().seconds(),
+            absl::ToUnixSeconds(later));
+}
+
+// What ParseWebhook tells of names, as "kind name".
+std::vector<std::string> NamesSeen(
+    std::string_view body, const std::vector<std::string>& secrets = {}) {
+  std::vector<std::string> names;
+  FirstSeen first_seen([&names](NameKind kind, const std::string& name) {
+    names.push_back(std::string(ToString(kind)) + " " + name);
+  });
+  ParseWebhook({.body = body,
+                .receive_time = absl::UnixEpoch(),
+                .dedup_window = absl::Minutes(10),
+                .secrets = secrets,
+                .first_seen = &first_seen})
+      .IgnoreError();
+  return names;
+}
+
+TEST(WebhookTest, TellsNoNameThatIsDocumented) {
+  for (const testing::Fixture& fixture : testing::LoadFixtures()) {
+    const bool has_unknown = fixture.file.starts_with("p15") ||
+                             fixture.file.starts_with("p19") ||
+                             fixture.file.starts_with("p20");
+    EXPECT_EQ(NamesSeen(fixture.body).empty(), !has_unknown) << fixture.file;
+  }
+}
+
+TEST(WebhookTest, TellsUnknownEventsActionsAndFields) {
+  EXPECT_THAT(
+      NamesSeen(R"({"version":2,"hook":{"event":"Envelope_Archived","by":1},)"
+                R"("data":{"envelope_id":"e1","action":"SMILED",)"
+                R"("pages":[{"deep":1}],"more":{"deep":2}}})"),
+      UnorderedElementsAre("event envelope_archived", "action smiled",
+                           "field version", "field hook.by", "field data.pages",
+                           "field data.more"));
+}
+
+TEST(WebhookTest, TellsNamesOfWhatIsRefusedForItsFields) {
+  EXPECT_THAT(
+      NamesSeen(R"({"hook":{"event":"template_used"},)"
+                R"("data":{"template_id":"t1"}})"),
+      UnorderedElementsAre("event template_used", "field data.template_id"));
+}
+
+TEST(WebhookTest, TellsNoSecretInAName) {
+  const std::string token = kToken;
+  for (const std::string& name :
+       {token, "x" + token, std::string(60, 'y') + token,
+        "\\u0077" + token.substr(1), "%77" + token.substr(1)}) {
+    const std::vector<std::string> names = NamesSeen(
+        R"({"hook":{"event":")" + name + R"("},"data":{"envelope_id":"e1",)" +
+            R"("action":")" + name + R"("},")" + name + R"(":1})",
+        {token});
+    EXPECT_THAT(names, SizeIs(3));
+    for (const std::string& told : names) {
+      EXPECT_THAT(told, Not(HasSubstr(token.substr(1, 4)))) << name;
+    }
   }
 }
 

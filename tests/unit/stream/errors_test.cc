@@ -62,6 +62,7 @@ TEST(StreamErrorsTest, CarryTheCodeAndTheReasonOfTheContract) {
   ExpectError(FieldInvalidError({{"page_size", "no"}}), INVALID_ARGUMENT,
               "FIELD_INVALID");
   ExpectError(EventNotFoundError("x"), NOT_FOUND, "EVENT_NOT_FOUND");
+  ExpectError(QuarantinedNotFoundError(), NOT_FOUND, "QUARANTINED_NOT_FOUND");
   ExpectError(ReaderStalledError(absl::Minutes(15)), ABORTED, "READER_STALLED");
   ExpectError(StreamLimitError("at most 3"), RESOURCE_EXHAUSTED,
               "STREAM_LIMIT");
