@@ -45,6 +45,8 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
   const bool bracketed = ip.starts_with('[') && ip.ends_with(']');
   if (bracketed) ip = ip.substr(1, ip.size() - 2);
   if (ip == "localhost") ip = "127.0.0.1";
+  // make_address() would stop reading there.
+  if (ip.find('\0') != std::string_view::npos) return NotAnAddress(text);
   boost::system::error_code error;
   const auto parsed = boost::asio::ip::make_address(std::string(ip), error);
   uint32_t number = 0;

@@ -91,9 +91,12 @@ std::optional<LeaseId> DecodeLeaseId(std::string_view text) {
       FromRuns({proto.runs().data(), static_cast<size_t>(proto.runs_size())},
                kLeaseEventsMax);
   if (!events.has_value() || events->empty()) return std::nullopt;
-  return LeaseId{.epoch = proto.epoch(),
-                 .number = proto.number(),
-                 .events = *std::move(events)};
+  LeaseId id{.epoch = proto.epoch(),
+             .number = proto.number(),
+             .events = *std::move(events)};
+  // Base64 and protobuf both have other spellings of the same.
+  if (EncodeLeaseId(id) != text) return std::nullopt;
+  return id;
 }
 
 }  // namespace enveloperelay

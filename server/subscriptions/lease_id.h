@@ -31,7 +31,8 @@ inline constexpr size_t kLeaseEventsMax = 4096;
 // Returns `id` as URL-safe text. `events` are not empty and strictly ascending.
 std::string EncodeLeaseId(const LeaseId& id);
 
-// Reads what EncodeLeaseId wrote; nothing if it is something else.
+// Reads what EncodeLeaseId wrote; nothing if it is something else, be it
+// another spelling of the same.
 std::optional<LeaseId> DecodeLeaseId(std::string_view text);
 
 // Strictly ascending sequences as pairs of numbers: how many to pass over

@@ -1,6 +1,7 @@
 #include "server/base/address.h"
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
@@ -28,6 +29,12 @@ TEST(AddressTest, RefusesWhatIsNoAddressAndSaysWhatIsAllowed) {
     EXPECT_NE(address.status().message().find("127.0.0.1:8080"),
               std::string::npos);
   }
+}
+
+TEST(AddressTest, RefusesWhatIsAnAddressUpToAZeroByte) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_FALSE(ParseAddress("127.0.0.1\0.example:80"sv).ok());
+  EXPECT_FALSE(ParseAddress("[::1\0]:80"sv).ok());
 }
 
 TEST(AddressTest, KnowsLoopbackOfBothFamilies) {
