@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "client/proto_time.h"
+#include "client/security.h"
 #include "client/stream_keeper.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -35,8 +36,9 @@ v1::SubscribeRequest TakeoverOf(const v1::SubscribeRequest& old) {
 // Returns the id of the delivery that came on it; empty: none.
 std::string TakeOver(v1::EnvelopeEventService::StubInterface& stub,
                      const v1::SubscribeRequest& request,
-                     gpr_timespec deadline) {
+                     const std::string& token, gpr_timespec deadline) {
   grpc::ClientContext context;
+  AddToken(token, context);
   context.set_deadline(deadline);
   const auto reader = stub.Subscribe(&context, request);
   v1::SubscribeResponse response;
@@ -54,7 +56,8 @@ std::string TakeOver(v1::EnvelopeEventService::StubInterface& stub,
 
 void ShortenLease(v1::EnvelopeEventService::StubInterface& stub,
                   const std::string& subscription,
-                  const std::string& delivery_id, gpr_timespec deadline) {
+                  const std::string& delivery_id, const std::string& token,
+                  gpr_timespec deadline) {
   v1::AcknowledgeRequest request;
   request.set_subscription(subscription);
   v1::Settlement& settlement = *request.add_settlements();
@@ -62,6 +65,7 @@ void ShortenLease(v1::EnvelopeEventService::StubInterface& stub,
   settlement.set_action(v1::ACK_ACTION_EXTEND);
   *settlement.mutable_delay() = ToProto(kLeaseMin);
   grpc::ClientContext context;
+  AddToken(token, context);
   context.set_deadline(deadline);
   v1::AcknowledgeResponse response;
   static_cast<void>(stub.Acknowledge(&context, request, &response));
@@ -70,13 +74,15 @@ void ShortenLease(v1::EnvelopeEventService::StubInterface& stub,
 }  // namespace
 
 void HandBack(v1::EnvelopeEventService::StubInterface& stub,
-              const v1::SubscribeRequest& request, absl::Duration timeout) {
+              const v1::SubscribeRequest& request, const std::string& token,
+              absl::Duration timeout) {
   const gpr_timespec deadline = After(std::min(timeout, kHandBackTimeout));
-  const std::string delivery_id = TakeOver(stub, TakeoverOf(request), deadline);
+  const std::string delivery_id =
+      TakeOver(stub, TakeoverOf(request), token, deadline);
   if (delivery_id.empty()) return;
   // Released, it might be sent to the same stream again: the relay may not have
   // noticed yet that it is gone.
-  ShortenLease(stub, request.subscription(), delivery_id, deadline);
+  ShortenLease(stub, request.subscription(), delivery_id, token, deadline);
 }
 
 }  // namespace enveloperelay::client

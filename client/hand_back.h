@@ -1,6 +1,8 @@
 #ifndef ENVELOPE_RELAY_CLIENT_HAND_BACK_H_
 #define ENVELOPE_RELAY_CLIENT_HAND_BACK_H_
 
+#include <string>
+
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -14,10 +16,12 @@ namespace enveloperelay::client {
 // again at once, to any worker that is ready.
 //
 // The worker must hold nothing any more: it would be delivered again, too.
-// Blocks for at most `timeout`, and not for long in any case. Best effort: what
-// is not given back is left to its lease.
+// `token` is shown in calls; empty: none. Blocks for at most `timeout`, and not
+// for long in any case. Best effort: what is not given back is left to its
+// lease.
 void HandBack(v1::EnvelopeEventService::StubInterface& stub,
-              const v1::SubscribeRequest& request, absl::Duration timeout);
+              const v1::SubscribeRequest& request, const std::string& token,
+              absl::Duration timeout);
 
 }  // namespace enveloperelay::client
 

@@ -297,9 +297,15 @@ void Worker::Impl::HandBack(SteadyTime end_time, SteadyTime deadline) {
     if (Now() >= end_time + workload_.lease_length()) return;
   }
   if (stub_ == nullptr) {
-    stub_ = v1::EnvelopeEventService::NewStub(OpenChannel(connection_));
+    const auto channel = OpenChannel(connection_);
+    if (!channel.ok()) return;
+    stub_ = v1::EnvelopeEventService::NewStub(*channel);
   }
-  client::HandBack(*stub_, request_, absl::FromChrono(deadline - Now()));
+  const absl::StatusOr<std::string> token =
+      ReadToken(connection_.security.token_file);
+  if (!token.ok()) return;
+  client::HandBack(*stub_, request_, *token,
+                   absl::FromChrono(deadline - Now()));
 }
 
 void Worker::Impl::HandleEvents() {

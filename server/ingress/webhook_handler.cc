@@ -5,7 +5,6 @@
 #include <boost/asio/post.hpp>
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>

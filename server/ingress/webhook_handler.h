@@ -2,7 +2,6 @@
 #define ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -61,8 +60,8 @@ class WebhookHandler final : public HttpHandler {
   // its sender may have the only copy, and is to try again.
   Awaitable<HttpResponse> RefuseAndKeep(const RequestHead& head,
                                         std::string_view body,
-                                        std::span<const std::string> secrets,
-                                        Reason reason, std::string detail);
+                                        const Sender& sender, Reason reason,
+                                        std::string detail);
   Awaitable<absl::StatusOr<Appended>> Append(v1::EnvelopeEvent event);
   Awaitable<absl::Status> Keep(RefusedWebhook webhook);
   // Waits for storage: `start` is given the callback to call once.

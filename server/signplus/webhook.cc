@@ -134,8 +134,11 @@ std::string EventIdOf(const Webhook& webhook, v1::EventType type,
 }  // namespace
 
 absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook) {
+  // What is stored says the same as the event: both are read from this.
+  std::string payload(webhook.body);
+  BlankSecrets(webhook.secrets, payload);
   WebhookFields fields;
-  absl::Status read = ReadFields(webhook.body, fields);
+  absl::Status read = ReadFields(payload, fields);
   BlankFields(webhook.secrets, fields);
   if (webhook.first_seen != nullptr) SeeNames(fields, *webhook.first_seen);
   if (!read.ok()) return read;
@@ -161,8 +164,7 @@ absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook) {
   if (IsTraceparent(webhook.traceparent)) {
     event.set_traceparent(std::string(webhook.traceparent));
   }
-  event.set_payload(std::string(webhook.body));
-  BlankSecrets(webhook.secrets, *event.mutable_payload());
+  event.set_payload(std::move(payload));
   return event;
 }
 

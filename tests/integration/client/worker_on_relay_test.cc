@@ -96,10 +96,10 @@ class WorkerOnRelayTest : public ::testing::Test {
 
   // Posts `count` webhooks of each of `envelopes` envelopes, in turn.
   void Post(int envelopes, int count) {
-    WebhookPoster poster({.host = "127.0.0.1",
-                          .port = std::to_string(relay_->ingress_port()),
-                          .path = "/webhooks/signplus"},
-                         "");
+    WebhookPoster poster(
+        {.url = {.host = "127.0.0.1",
+                 .port = std::to_string(relay_->ingress_port()),
+                 .path = "/webhooks/signplus"}});
     for (int i = 0; i < envelopes * count; ++i) {
       const auto stored =
           poster.Post(SampleWebhook({.event = "envelope_completed"},

@@ -291,7 +291,7 @@ TEST_F(LoadTest, RefusesAnOpenGrpcPortThatAsksNobodyWhoCalls) {
       AllOf(HasSubstr("--grpc-tls-client-ca-file"),
             HasSubstr("--grpc-token-file"), HasSubstr("--insecure-grpc")));
   EXPECT_THAT(Errors({open, "--grpc-token-file=tokens"}),
-              AllOf(HasSubstr("without TLS"), HasSubstr("--insecure-grpc")));
+              AllOf(HasSubstr("only within TLS"), HasSubstr("--insecure-grpc")));
   EXPECT_EQ(Errors({open, cert, key, "--grpc-token-file=tokens"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--grpc-tls-client-ca-file=ca"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--insecure-grpc"}), "");
@@ -311,7 +311,7 @@ TEST_F(LoadTest, RefusesHalfOfWhatTlsOfGrpcNeeds) {
   }
   EXPECT_THAT(
       Errors({"--grpc-tls-client-ca-file=ca"}),
-      AllOf(HasSubstr("--grpc-tls-client-ca-file"), HasSubstr("without TLS")));
+      AllOf(HasSubstr("--grpc-tls-client-ca-file"), HasSubstr("only within TLS")));
 }
 
 TEST_F(LoadTest, PrintsEveryOptionWithDefaultAndVariable) {
