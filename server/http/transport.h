@@ -1,14 +1,12 @@
 #ifndef ENVELOPE_RELAY_SERVER_HTTP_TRANSPORT_H_
 #define ENVELOPE_RELAY_SERVER_HTTP_TRANSPORT_H_
 
-#include <openssl/types.h>
-
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
-#include <string>
+#include <cstdint>
 #include <tuple>
 
 #include "server/http/handler.h"
