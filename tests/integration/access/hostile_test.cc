@@ -196,9 +196,8 @@ TEST_F(HostileGrpcTest, WhatIsNoHttp2IsClosed) {
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
       std::string(10'000, '\0'),
       std::string(10'000, '\xff'),
-      // A frame that is larger than may be, one of a stream that is none.
+      // A frame that is larger than may be; then some that are of no use.
       std::string(http2::kPreface) + std::string(9, '\xff'),
-      http2::Begin() + Headers(2, kGetLog),
       http2::Begin() + http2::Frame(http2::kPing, 0, 0, "short"),
       http2::Begin() + http2::Frame(http2::kSettings, 0, 1, ""),
   };
