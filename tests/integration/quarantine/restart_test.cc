@@ -1,4 +1,5 @@
 // The quarantine through the end of the process, in order and by force.
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <string>
@@ -45,18 +46,18 @@ TEST_F(QuarantineRestartTest, IsTheSameAfterADrain) {
 TEST_F(QuarantineRestartTest,
        HoldsEachBodyThatWasAnsweredWhenTheRelayIsKilled) {
   StartRelay();
-  constexpr int kSenders = 4;
+  constexpr size_t kSenders = 4;
   std::vector<std::thread> senders;
-  std::atomic<size_t> answered[kSenders] = {};
+  std::array<std::atomic<size_t>, kSenders> answered = {};
   senders.reserve(kSenders);
-  for (int sender = 0; sender < kSenders; ++sender) {
+  for (size_t sender = 0; sender < kSenders; ++sender) {
     senders.emplace_back([this, sender, &answered] {
       auto connection = RawConnection::Connect(relay_->ingress_port());
       if (!connection.ok()) return;
-      for (;; ++answered[sender]) {
+      for (;; ++answered.at(sender)) {
         const std::string request =
             RawRequest("POST", "/webhooks/signplus",
-                       absl::StrCat(sender, " ", answered[sender].load()));
+                       absl::StrCat(sender, " ", answered.at(sender).load()));
         if (!connection->Send(request).ok()) return;
         const auto response = connection->Read();
         if (!response.ok()) return;
@@ -89,8 +90,8 @@ TEST_F(QuarantineRestartTest,
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   for (size_t i = 0; i < kSenders; ++i) {
-    EXPECT_GE(kept[i], answered[i].load());
-    EXPECT_LE(kept[i], answered[i].load() + 1);
+    EXPECT_GE(kept.at(i), answered.at(i).load());
+    EXPECT_LE(kept.at(i), answered.at(i).load() + 1);
   }
 }
 
