@@ -182,7 +182,6 @@ class Consumer {
 
 absl::Status Run(const ConsumeCommand& command, const Relay& relay,
                  const Console& console) {
-  BlockStopSignals();
   Consumer consumer(command, relay, console);
   grpc::ClientContext finding;
   const Interruption interruption(console.output.fd(), [&consumer, &finding] {

@@ -7,7 +7,8 @@
 namespace enveloperelay::client {
 
 // Keeps SIGINT and SIGTERM from this thread and from those it starts later. For
-// an Interruption to take; called before any other thread is started.
+// an Interruption to take; called before any other thread is started, those of
+// gRPC included.
 void BlockStopSignals();
 
 // Calls `stop` once, on a thread of its own, when the user wants the program to

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "client/envelopectl/command_line.h"
 #include "client/envelopectl/commands.h"
+#include "client/envelopectl/interruption.h"
 #include "client/envelopectl/output.h"
 #include "client/envelopectl/relay.h"
 
@@ -38,6 +39,12 @@ int Main(std::vector<std::string> arguments) {
         .format = line->output.value_or(terminal ? OutputFormat::kTable
                                                  : OutputFormat::kJson),
         .colors = terminal && ColorsWanted()};
+    // Those that run until then. Before gRPC has threads, which would take the
+    // signals.
+    if (std::holds_alternative<SubscribeCommand>(line->command) ||
+        std::holds_alternative<ConsumeCommand>(line->command)) {
+      BlockStopSignals();
+    }
     const absl::StatusOr<Relay> relay = OpenRelay(*line);
     status = relay.status();
     if (relay.ok()) {

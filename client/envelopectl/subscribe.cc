@@ -83,7 +83,6 @@ absl::Status PrintUntilEnd(Subscriber& subscriber, Narrator& narrator,
 
 absl::Status Run(const SubscribeCommand& command, const Relay& relay,
                  const Console& console) {
-  BlockStopSignals();
   FileCursorStore store(command.cursor_file);
   Narrator narrator(relay.target);
   absl::Status unreachable;
