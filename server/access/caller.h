@@ -32,7 +32,8 @@ struct Presented {
 };
 
 // The principal of a certificate: its first URI, else its first DNS name, in
-// lower case, for these are compared so. Empty: it has neither, or that is none.
+// lower case, for these are compared so. Empty: it has neither, or that is
+// none.
 std::string PrincipalOf(const Presented& presented);
 
 }  // namespace enveloperelay

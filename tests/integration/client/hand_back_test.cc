@@ -79,8 +79,7 @@ v1::SubscribeResponse ConfirmationWithBacklog() {
 
 TEST(HandBackTest, TakesOverOnceMoreAndShortensTheLeaseOfWhatComes) {
   const ScriptedEventService service(
-      {FirstStream,
-       [&](Call& call) {
+      {FirstStream, [&](Call& call) {
          call.Send(ConfirmationWithBacklog());
          call.Send(Delivery("d2", {{2, "b", 2}}));
          EXPECT_TRUE(Eventually([&] { return call.IsCancelled(); }));

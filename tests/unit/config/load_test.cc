@@ -290,8 +290,9 @@ TEST_F(LoadTest, RefusesAnOpenGrpcPortThatAsksNobodyWhoCalls) {
       Errors({open, cert, key}),
       AllOf(HasSubstr("--grpc-tls-client-ca-file"),
             HasSubstr("--grpc-token-file"), HasSubstr("--insecure-grpc")));
-  EXPECT_THAT(Errors({open, "--grpc-token-file=tokens"}),
-              AllOf(HasSubstr("only within TLS"), HasSubstr("--insecure-grpc")));
+  EXPECT_THAT(
+      Errors({open, "--grpc-token-file=tokens"}),
+      AllOf(HasSubstr("only within TLS"), HasSubstr("--insecure-grpc")));
   EXPECT_EQ(Errors({open, cert, key, "--grpc-token-file=tokens"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--grpc-tls-client-ca-file=ca"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--insecure-grpc"}), "");
@@ -309,9 +310,9 @@ TEST_F(LoadTest, RefusesHalfOfWhatTlsOfGrpcNeeds) {
     EXPECT_THAT(Errors({half}), AllOf(HasSubstr("--grpc-tls-cert-file"),
                                       HasSubstr("--grpc-tls-key-file")));
   }
-  EXPECT_THAT(
-      Errors({"--grpc-tls-client-ca-file=ca"}),
-      AllOf(HasSubstr("--grpc-tls-client-ca-file"), HasSubstr("only within TLS")));
+  EXPECT_THAT(Errors({"--grpc-tls-client-ca-file=ca"}),
+              AllOf(HasSubstr("--grpc-tls-client-ca-file"),
+                    HasSubstr("only within TLS")));
 }
 
 TEST_F(LoadTest, PrintsEveryOptionWithDefaultAndVariable) {
