@@ -57,7 +57,7 @@ struct ConsumeCommand {
   std::string execute;       // kExecute: a line for /bin/sh
   HttpUrl forward;           // kForward
   uint32_t concurrency = 1;  // events handled at a time
-  uint64_t limit = 0;        // settled events; 0: until interrupted
+  uint64_t limit = 0;        // events to begin; 0: until interrupted
 };
 
 struct ListSubscriptionsCommand {};

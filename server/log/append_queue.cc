@@ -14,7 +14,7 @@ namespace {
 
 // Bounds of one commit: how long its sync may take, how large its chunk is.
 // They hold for appends and for writes of state, each by itself, so that
-// neither waits for the other.
+// neither keeps the other out.
 constexpr size_t kGroupEventsMax = 4096;
 constexpr size_t kGroupStateWritesMax = 4096;
 constexpr size_t kGroupBytesMax = size_t{4} << 20;

@@ -133,18 +133,6 @@ class AccessRelayTest : public GrpcRelayTest {
     return request;
   }
 
-  static void ExpectOk(const grpc::Status& status) {
-    EXPECT_TRUE(status.ok())
-        << status.error_code() << " " << status.error_message();
-  }
-  // Checks that it is that row of the contract's table of errors.
-  static void ExpectError(const grpc::Status& status, grpc::StatusCode code,
-                          const std::string& reason) {
-    SCOPED_TRACE(status.error_message());
-    EXPECT_EQ(status.error_code(), code);
-    EXPECT_EQ(ReadDetails(status).domain, "enveloperelay");
-    EXPECT_EQ(ReadDetails(status).reason, reason);
-  }
   static void ExpectUnauthenticated(const grpc::Status& status) {
     ExpectError(status, grpc::StatusCode::UNAUTHENTICATED,
                 "CREDENTIALS_INVALID");

@@ -23,6 +23,7 @@
 #include "tests/support/event_stream.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/relay_process.h"
+#include "tests/support/status_details.h"
 
 namespace enveloperelay::testing {
 
@@ -51,6 +52,22 @@ class GrpcRelayTest : public ::testing::Test {
   }
   std::shared_ptr<grpc::Channel> NewChannel() const {
     return Connect(relay_->grpc_target());
+  }
+
+  static void ExpectOk(const grpc::Status& status) {
+    EXPECT_TRUE(status.ok())
+        << status.error_code() << " " << status.error_message();
+  }
+  // Checks that it is that row of the contract's table of errors.
+  static StatusDetails ExpectError(const grpc::Status& status,
+                                   grpc::StatusCode code,
+                                   const std::string& reason) {
+    SCOPED_TRACE(status.error_message());
+    EXPECT_EQ(status.error_code(), code);
+    StatusDetails details = ReadDetails(status);
+    EXPECT_EQ(details.domain, "enveloperelay");
+    EXPECT_EQ(details.reason, reason);
+    return details;
   }
 
   // Posts and checks that each is stored.

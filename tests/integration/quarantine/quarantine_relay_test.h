@@ -120,22 +120,6 @@ class QuarantineRelayTest : public GrpcRelayTest {
     return std::stod(metrics->body.substr(line + name.size() + 2));
   }
 
-  static void ExpectOk(const grpc::Status& status) {
-    EXPECT_TRUE(status.ok())
-        << status.error_code() << " " << status.error_message();
-  }
-  // Checks that it is that row of the contract's table of errors.
-  static StatusDetails ExpectError(const grpc::Status& status,
-                                   grpc::StatusCode code,
-                                   const std::string& reason) {
-    SCOPED_TRACE(status.error_message());
-    EXPECT_EQ(status.error_code(), code);
-    StatusDetails details = ReadDetails(status);
-    EXPECT_EQ(details.domain, "enveloperelay");
-    EXPECT_EQ(details.reason, reason);
-    return details;
-  }
-
   std::unique_ptr<Stub> quarantine_;
 };
 
