@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <fstream>
 #include <ios>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -33,10 +33,10 @@ absl::StatusOr<std::string> ReadPem(const std::string& path,
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
   if (file.bad() || !file.eof()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("cannot read %s: %s", path,
-                        text.size() > kFileBytesMax ? "it is larger than 1 MiB"
-                                                    : std::strerror(errno)));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "cannot read %s: %s", path,
+        text.size() > kFileBytesMax ? std::string("it is larger than 1 MiB")
+                                    : std::generic_category().message(errno)));
   }
   // gRPC would only say, much later, that it cannot connect.
   if (text.find(absl::StrFormat("%s-----", kind)) == std::string::npos) {
@@ -93,8 +93,9 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
                        std::string& text) -> absl::Status {
     if (path.empty()) return absl::OkStatus();
     absl::StatusOr<std::string> pem = ReadPem(path, kind);
-    if (pem.ok()) text = *std::move(pem);
-    return pem.status();
+    if (!pem.ok()) return pem.status();
+    text = *std::move(pem);
+    return absl::OkStatus();
   };
   absl::Status status =
       read(options.tls->ca_file, "CERTIFICATE", ssl.pem_root_certs);
@@ -116,8 +117,9 @@ absl::StatusOr<std::string> ReadToken(const std::string& token_file) {
   std::string more;
   file >> token;
   if (token.empty() && errno != 0) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "cannot read %s: %s", token_file, std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("cannot read %s: %s", token_file,
+                        std::generic_category().message(errno)));
   }
   const bool plain =
       std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });

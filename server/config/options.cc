@@ -581,6 +581,10 @@ void AddGrpcLimits(std::vector<Option>& options) {
        .group = group,
        .default_text = "10000",
        .help = "Other calls at once, those that wait for an event included."}));
+}
+
+void AddGrpcMemoryLimits(std::vector<Option>& options) {
+  const std::string group = "Limits of gRPC";
   options.push_back(Count(
       &Config::subscriptions_max, {.min = 1, .max = 1'000'000, .zero = ""},
       {.name = "subscriptions-max",
@@ -678,6 +682,7 @@ std::vector<Option> MakeOptions() {
   AddConnectionLimits(options);
   AddLogLimits(options);
   AddGrpcLimits(options);
+  AddGrpcMemoryLimits(options);
   return options;
 }
 
