@@ -58,10 +58,11 @@ uint64_t Leases::Add(const v1::SubscribeResponse& response, SteadyTime now) {
   const absl::Duration left = FromProto(response.delivery().ack_deadline()) -
                               FromProto(response.server_time());
   length_ = absl::ToChronoNanoseconds(std::clamp(left, kLengthMin, kLengthMax));
+  longest_ = std::max(longest_, length_);
   const uint64_t number = next_delivery_++;
   Delivery delivery{
       .id = response.delivery().delivery_id(),
-      .length = length_,
+      .length = longest_,
       .deadline = now + absl::ToChronoNanoseconds(
                             std::clamp(left, absl::ZeroDuration(), kLengthMax)),
       .events_count = static_cast<size_t>(response.events_size())};
@@ -69,7 +70,7 @@ uint64_t Leases::Add(const v1::SubscribeResponse& response, SteadyTime now) {
     delivery.open.insert(event.sequence());
   }
   const auto it = deliveries_.emplace(number, std::move(delivery)).first;
-  ExtendAt(it, now + it->second.length / 2);
+  ExtendAt(it, now + length_ / 2);
   Tidy(it);
   return number;
 }

@@ -142,6 +142,8 @@ class Leases {
   const std::string subscription_;
   uint64_t next_delivery_ = 1;
   std::chrono::nanoseconds length_ = absl::ToChronoNanoseconds(kLengthMax);
+  // Of all so far: what came late has little left, and is extended by this.
+  std::chrono::nanoseconds longest_{};
   Deliveries deliveries_;
   // Deliveries with results to be told.
   std::set<uint64_t> unsettled_;

@@ -35,6 +35,8 @@ namespace {
 
 constexpr int kConcurrencyMax = 1024;
 constexpr uint32_t kOutstandingEventsMax = 100'000;
+// After a stop nobody starts another worker of the same name within this.
+constexpr std::chrono::seconds kSuccessorTime(2);
 // How long one call that settles may take.
 constexpr absl::Duration kAcknowledgeTimeout = absl::Seconds(10);
 
@@ -177,8 +179,7 @@ class Worker::Impl {
   // The call on its way, to be cancelled.
   grpc::ClientContext* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
 
-  // Of the settling thread, and of Run() after it. Null: to be made, with a new
-  // connection.
+  // Of the settling thread. Null: to be made, with a new connection.
   std::unique_ptr<v1::EnvelopeEventService::Stub> stub_;
   std::string token_;  // that was shown last
 
@@ -296,15 +297,14 @@ void Worker::Impl::HandBack(SteadyTime end_time, SteadyTime deadline) {
     const MutexLock lock(mutex_);
     if (Now() >= end_time + workload_.lease_length()) return;
   }
-  if (stub_ == nullptr) {
-    const auto channel = OpenChannel(connection_);
-    if (!channel.ok()) return;
-    stub_ = v1::EnvelopeEventService::NewStub(*channel);
-  }
+  // Nor must one be put out that has been started meanwhile under this name.
+  if (!options_.worker_id.empty() && Now() >= end_time + kSuccessorTime) return;
+  const auto channel = OpenChannel(connection_);
+  if (!channel.ok()) return;
   const absl::StatusOr<std::string> token =
       ReadToken(connection_.security.token_file);
   if (!token.ok()) return;
-  client::HandBack(*stub_, request_, *token,
+  client::HandBack(*channel, request_, *token,
                    absl::FromChrono(deadline - Now()));
 }
 

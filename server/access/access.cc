@@ -71,8 +71,8 @@ Access::Access(const AccessOptions& options, const Clock& clock)
     : clock_(clock),
       certificates_(options.certificates),
       tokens_used_(!options.token_file.empty()),
-      open_(!options.certificates && options.token_file.empty() &&
-            options.policy_file.empty()) {}
+      knows_callers_(options.certificates || !options.token_file.empty()),
+      open_(!knows_callers_ && options.policy_file.empty()) {}
 
 Access::~Access() { OnChange(nullptr); }
 

@@ -45,6 +45,8 @@ class Access {
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
 
+  // Whether some callers can be told apart.
+  bool knows_callers() const { return knows_callers_; }
   // Whether everybody may do everything.
   bool open() const { return open_; }
 
@@ -89,6 +91,7 @@ class Access {
   const Clock& clock_;
   const bool certificates_;
   const bool tokens_used_;
+  const bool knows_callers_;
   const bool open_;
   const std::shared_ptr<Rules> rules_ = std::make_shared<Rules>();
 };

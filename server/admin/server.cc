@@ -57,7 +57,8 @@ class AdminServer::Handler final : public HttpHandler {
   }
 
   Awaitable<HttpResponse> Respond(const RequestHead& head,
-                                  std::string_view) override {
+                                  const HttpPeer& /*peer*/,
+                                  std::string_view /*body*/) override {
     if (head.path() == "/readyz") co_return Ready();
     if (head.path() == "/version") co_return Version();
     if (head.path() == "/metrics") {

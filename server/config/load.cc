@@ -253,14 +253,12 @@ void CheckTogether(const Config& config, std::vector<std::string>& errors) {
            config.admin_tls_key_file, config.admin_tls_client_ca_file, errors);
   if (!config.ingress_address.IsLoopback() &&
       config.ingress_token_file.empty() &&
-      config.ingress_signing_secret_file.empty() &&
-      config.ingress_tls_client_ca_file.empty() && !config.insecure_ingress) {
+      config.ingress_signing_secret_file.empty() && !config.insecure_ingress) {
     errors.push_back(absl::StrCat(
         "--ingress-address: ", config.ingress_address.ToString(),
-        " is not a loopback address, and without tokens, signatures or client "
-        "certificates anyone who reaches it could store events; allowed is a "
-        "loopback address, or --ingress-token-file, or "
-        "--ingress-signing-secret-file, or --ingress-tls-client-ca-file, or "
+        " is not a loopback address, and without tokens or signatures anyone "
+        "who reaches it could store events; allowed is a loopback address, or "
+        "--ingress-token-file, or --ingress-signing-secret-file, or "
         "--insecure-ingress if that is meant"));
   }
   for (const Network& network : config.ingress_trusted_proxies) {

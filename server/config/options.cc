@@ -574,7 +574,7 @@ void AddGrpcLimits(std::vector<Option>& options) {
        .group = group,
        .default_text = "1000",
        .help = "Subscribe calls at once of one caller that is known by a "
-               "certificate or a token."}));
+               "certificate or a token, and as many others that read."}));
   options.push_back(Count(
       &Config::unary_calls_max, {.min = 1, .max = 1'000'000, .zero = ""},
       {.name = "unary-calls-max",

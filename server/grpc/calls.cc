@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,9 @@ absl::Status Calls::Enter(std::shared_ptr<Drainable> call, Kind kind,
   if (!status.ok()) return status;
   ++Count(kind);
   filter_bytes_ += filter_bytes;
-  if (kind == Kind::kStream) caller_streams_.Add(right.caller.principal);
+  const std::string& principal = right.caller.principal;
+  if (kind == Kind::kStream) caller_streams_.Add(principal);
+  if (kind == Kind::kRead) ++caller_reads_[principal];
   const Drainable* key = call.get();
   entries_.emplace(
       key, Entry{.call = std::move(call),
@@ -33,6 +36,13 @@ absl::Status Calls::Enter(std::shared_ptr<Drainable> call, Kind kind,
                  .filter_bytes = filter_bytes,
                  .right = std::make_shared<const CallRight>(std::move(right))});
   return absl::OkStatus();
+}
+
+size_t Calls::CallsOf(const std::string& principal, Kind kind) const {
+  if (kind == Kind::kStream) return caller_streams_.Count(principal);
+  const auto reads = caller_reads_.find(principal);
+  return kind == Kind::kManage || reads == caller_reads_.end() ? 0
+                                                               : reads->second;
 }
 
 absl::Status Calls::CheckLimits(Kind kind, size_t filter_bytes,
@@ -46,13 +56,12 @@ absl::Status Calls::CheckLimits(Kind kind, size_t filter_bytes,
                      stream ? " streams" : " calls of this kind", " at once"));
   }
   // Of callers that cannot be told apart nobody can have a share.
-  if (stream && caller.principal != kAnonymous &&
-      caller_streams_.Count(caller.principal) >=
-          limits_.streams_per_caller_max) {
-    return StreamLimitError(absl::StrCat("the relay serves at most ",
-                                         limits_.streams_per_caller_max,
-                                         " streams at once of one caller, and ",
-                                         caller.principal, " has as many"));
+  if (caller.principal != kAnonymous &&
+      CallsOf(caller.principal, kind) >= limits_.streams_per_caller_max) {
+    return StreamLimitError(absl::StrCat(
+        "the relay serves at most ", limits_.streams_per_caller_max,
+        stream ? " streams" : " calls of this kind",
+        " at once of one caller, and ", caller.principal, " has as many"));
   }
   if (filter_bytes > 0 &&
       filter_bytes_ + filter_bytes > limits_.filter_bytes_max) {
@@ -72,8 +81,10 @@ void Calls::Leave(const Drainable* call) {
   const Entry& entry = found->second;
   --Count(entry.kind);
   filter_bytes_ -= entry.filter_bytes;
-  if (entry.kind == Kind::kStream) {
-    caller_streams_.Remove(entry.right->caller.principal);
+  const std::string& principal = entry.right->caller.principal;
+  if (entry.kind == Kind::kStream) caller_streams_.Remove(principal);
+  if (entry.kind == Kind::kRead && --caller_reads_[principal] == 0) {
+    caller_reads_.erase(principal);
   }
   left = std::move(found->second.call);
   entries_.erase(found);

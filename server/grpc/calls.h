@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -34,7 +35,7 @@ class Drainable {
 struct CallLimits {
   // Subscribe.
   size_t streams_max = 20'000;
-  // Subscribe, of one caller that the relay knows.
+  // Subscribe, of one caller that the relay knows; and as many calls that read.
   size_t streams_per_caller_max = 1000;
   // Calls that read events, those that wait included; and as many that manage
   // subscriptions and settle.
@@ -79,6 +80,8 @@ class Calls {
     std::shared_ptr<const CallRight> right;
   };
 
+  size_t CallsOf(const std::string& principal, Kind kind) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckLimits(Kind kind, size_t filter_bytes, const Caller& caller)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t& Count(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -92,6 +95,9 @@ class Calls {
   std::array<size_t, 3> counts_ ABSL_GUARDED_BY(mutex_) = {};  // by kind
   size_t filter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   CallerStreams caller_streams_ ABSL_GUARDED_BY(mutex_);
+  // Calls that read, by principal.
+  absl::flat_hash_map<std::string, size_t> caller_reads_
+      ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<const Drainable*, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -313,11 +313,8 @@ WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
   // What has been withdrawn since may have been looked for among the calls that
   // were in, and from now on it will be.
   const absl::Status still_allowed = environment_.guard.Check(right);
-  if (!still_allowed.ok()) {
-    environment_.calls.Leave(call.get());
-    return fail(still_allowed);
-  }
   call->Begin(call);
+  if (!still_allowed.ok()) call->End(still_allowed);
   return call.get();
 }
 
@@ -345,12 +342,8 @@ grpc::ServerUnaryReactor* EventService::ListEvents(
     return Refuse(environment_.guard, context, Method::kListEvents, entered);
   }
   const absl::Status still_allowed = environment_.guard.Check(*right);
-  if (!still_allowed.ok()) {
-    environment_.calls.Leave(call.get());
-    return Refuse(environment_.guard, context, Method::kListEvents,
-                  still_allowed);
-  }
   call->Begin(call);
+  if (!still_allowed.ok()) call->End(still_allowed);
   return call.get();
 }
 

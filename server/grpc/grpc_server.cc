@@ -6,6 +6,7 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
@@ -56,6 +57,7 @@ constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 // Streams that one connection may have beyond what the server lets in, so that
 // one too many is told so instead of waiting unseen at the client.
 constexpr size_t kRefusedStreamsMax = 1000;
+constexpr int kServiceThreadsMax = 16;
 // How long calls without an end of their own, such as health watches, are left
 // open once all others have ended: for what is on its way to them.
 constexpr absl::Duration kCloseGrace = absl::Milliseconds(250);
@@ -146,6 +148,10 @@ void Configure(const GrpcServer::Options& options, bool callers_known,
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
       static_cast<int>(streams_max + kRefusedStreamsMax));
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.request_bytes_max));
+  // Of gRPC's own services, reflection and channelz: each of their calls holds
+  // a thread for as long as it is open.
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("relay").SetMaxThreads(kServiceThreadsMax));
 }
 
 std::chrono::steady_clock::time_point ToSteady(absl::Time deadline) {
@@ -220,7 +226,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   const absl::Status loaded = server->subscriptions_.Load();
   if (!loaded.ok()) return loaded;
   grpc::ServerBuilder builder;
-  Configure(options, !environment.access.open(), builder);
+  Configure(options, environment.access.knows_callers(), builder);
   builder.AddListeningPort(options.address.ToString(), server->credentials_,
                            &server->port_);
   builder.RegisterService(&server->event_service_);

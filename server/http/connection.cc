@@ -108,7 +108,7 @@ Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
   bool stays_open = head_ && (!answer_ || !head_->has_body());
   if (!answer_) {
     deadline_ = Time::max();
-    answer_ = co_await state_.handler.Respond(*head_, request_body_);
+    answer_ = co_await state_.handler.Respond(*head_, peer_, request_body_);
   }
   stays_open = stays_open && head_->keep_alive && !state_.draining && !aged_;
 

@@ -45,6 +45,7 @@ class HttpHandler {
   // Answers a request that was admitted. `head` and `body` stay as they are
   // until this completes.
   virtual Awaitable<HttpResponse> Respond(const RequestHead& head,
+                                          const HttpPeer& peer,
                                           std::string_view body) = 0;
 
   // The server itself is about to refuse a request.

@@ -86,24 +86,34 @@ std::optional<HttpResponse> Admission::CheckHead(const RequestHead& head,
                                                  std::string_view token,
                                                  const HttpPeer& peer) {
   const absl::Time now = clock_.Now();
-  const ClientAddress client =
-      FindClientAddress(peer.address, head.forwarded_for, trusted_proxies_);
-  if (!sources_.empty() &&
-      (!client.known || !AnyContains(sources_, client.address))) {
-    return Deny(Denial::kSource, "this address may not post", &client, now);
+  const ClientAddress client = ClientOf(head, peer);
+  if (!client.known) {
+    return Deny(Denial::kSource,
+                "the proxy in front does not say clearly who it speaks for",
+                client, now);
+  }
+  if (!sources_.empty() && !AnyContains(sources_, client.address)) {
+    return Deny(Denial::kSource, "this address may not post", client, now);
   }
   std::optional<HttpResponse> refusal = CheckToken(token, client, now);
   if (refusal.has_value()) return refusal;
-  if (!keys_->signing_secrets()->empty()) {
-    const absl::StatusOr<SignatureFields> fields = SignatureFieldsOf(head);
-    const absl::Status status =
-        fields.ok() ? CheckSignatureFields(*fields, now) : fields.status();
-    if (!status.ok()) {
-      return Deny(Denial::kSignatureFields, std::string(status.message()),
-                  &client, now);
-    }
+  if (keys_->signing_secrets()->empty()) return CheckRate(client, now);
+  const absl::StatusOr<SignatureFields> fields = SignatureFieldsOf(head);
+  const absl::Status status =
+      fields.ok() ? CheckSignatureFields(*fields, now) : fields.status();
+  if (!status.ok()) {
+    return Deny(Denial::kSignatureFields, std::string(status.message()), client,
+                now);
   }
-  return CheckRate(client, now);
+  if (!keys_->tokens()->set.empty()) return CheckRate(client, now);
+  // Whose it is will only be known with its body.
+  if (!rate_limit_.MayGuess(client.address)) return DenyGuess(client, now);
+  return std::nullopt;
+}
+
+ClientAddress Admission::ClientOf(const RequestHead& head,
+                                  const HttpPeer& peer) const {
+  return FindClientAddress(peer.address, head.forwarded_for, trusted_proxies_);
 }
 
 std::optional<HttpResponse> Admission::CheckToken(std::string_view token,
@@ -111,15 +121,11 @@ std::optional<HttpResponse> Admission::CheckToken(std::string_view token,
                                                   absl::Time now) {
   const std::shared_ptr<const IngressKeys::Tokens> tokens = keys_->tokens();
   if (tokens->set.empty()) return std::nullopt;
-  if (!rate_limit_.MayGuess(client.address)) {
-    return Deny(Denial::kTooManyGuesses,
-                "there have been too many wrong tokens from this address",
-                &client, now);
-  }
+  if (!rate_limit_.MayGuess(client.address)) return DenyGuess(client, now);
   const std::optional<size_t> found = tokens->set.Find(token);
   if (!found.has_value()) {
     rate_limit_.GuessedWrong(client.address);
-    return Deny(Denial::kToken, kTokenAskedFor, &client, now);
+    return Deny(Denial::kToken, kTokenAskedFor, client, now);
   }
   rate_limit_.GuessedRight(client.address);
   if (tokens->uses[*found]->Count(now)) {
@@ -136,43 +142,56 @@ std::optional<HttpResponse> Admission::CheckRate(const ClientAddress& client,
       return std::nullopt;
     case RateLimit::Verdict::kTooManyFromAddress:
       return Deny(Denial::kTooManyFromAddress,
-                  "there are too many requests from this address", &client,
-                  now);
+                  "there are too many requests from this address", client, now);
     case RateLimit::Verdict::kTooMany:
-      return Deny(Denial::kTooMany, "there are too many requests", &client,
-                  now);
+      return Deny(Denial::kTooMany, "there are too many requests", client, now);
   }
   RELAY_CHECK(false);
   return std::nullopt;
 }
 
 std::optional<HttpResponse> Admission::CheckBody(const RequestHead& head,
+                                                 const HttpPeer& peer,
                                                  std::string_view body) {
   const std::shared_ptr<const SigningSecrets> secrets =
       keys_->signing_secrets();
   if (secrets->empty()) return std::nullopt;
+  const absl::Time now = clock_.Now();
+  const ClientAddress client = ClientOf(head, peer);
+  const bool has_token = !keys_->tokens()->set.empty();
   const absl::StatusOr<SignatureFields> fields = SignatureFieldsOf(head);
-  if (fields.ok() && secrets->Verify(*fields, body)) return std::nullopt;
-  return Deny(Denial::kSignature,
-              "the signature is not that of this body by a secret that is "
-              "known here",
-              nullptr, clock_.Now());
+  if (!fields.ok() || !secrets->Verify(*fields, body)) {
+    if (!has_token) rate_limit_.GuessedWrong(client.address);
+    return Deny(Denial::kSignature,
+                "the signature is not that of this body by a secret that is "
+                "known here",
+                client, now);
+  }
+  if (has_token) return std::nullopt;
+  rate_limit_.GuessedRight(client.address);
+  return CheckRate(client, now);
 }
 
 Sender Admission::SenderOf(std::string_view token) const {
   return {keys_->tokens(), token};
 }
 
+HttpResponse Admission::DenyGuess(const ClientAddress& client, absl::Time now) {
+  return Deny(Denial::kTooManyGuesses,
+              "there have been too many wrong tokens or signatures from this "
+              "address",
+              client, now);
+}
+
 HttpResponse Admission::Deny(Denial denial, std::string_view detail,
-                             const ClientAddress* client, absl::Time now) {
+                             const ClientAddress& client, absl::Time now) {
   const Reason reason = ReasonOf(denial);
   metrics_.Denied(denial);
   metrics_.Refused(reason);
   if (const auto unsaid = log_.Note(now); unsaid.has_value()) {
     spdlog::warn(
-        "request refused{}: {} ({}); {} others since the last such line",
-        client == nullptr ? "" : " from " + client->address.to_string(),
-        NameOf(reason), CauseOf(denial), *unsaid);
+        "request refused from {}: {} ({}); {} others since the last such line",
+        client.address.to_string(), NameOf(reason), CauseOf(denial), *unsaid);
   }
   HttpResponse response = ProblemResponse(reason, detail);
   if (reason == Reason::kUnauthenticated) {

@@ -63,14 +63,17 @@ class Admission {
   // Looks at a request for webhooks whose body has yet to be read, and which
   // came with `token` (or ""). Returns the answer that refuses it, or nothing.
   // What is looked at, in this order: the address it comes from, whether a
-  // token from there may be looked at, the token, what the head says of the
-  // signature, and how many requests there have been.
+  // guess from there may be looked at, the token, what the head says of the
+  // signature, and, if the token has told who it is, how many requests there
+  // have been.
   std::optional<HttpResponse> CheckHead(const RequestHead& head,
                                         std::string_view token,
                                         const HttpPeer& peer);
 
-  // Looks at the signature of a request that was let through.
+  // Looks at the signature of a request that was let through, and then, if
+  // only that tells who it is, at how many requests there have been.
   std::optional<HttpResponse> CheckBody(const RequestHead& head,
+                                        const HttpPeer& peer,
                                         std::string_view body);
 
   Sender SenderOf(std::string_view token) const;
@@ -81,9 +84,10 @@ class Admission {
                                          absl::Time now);
   std::optional<HttpResponse> CheckRate(const ClientAddress& client,
                                         absl::Time now);
-  // `client` may be null.
+  ClientAddress ClientOf(const RequestHead& head, const HttpPeer& peer) const;
+  HttpResponse DenyGuess(const ClientAddress& client, absl::Time now);
   HttpResponse Deny(Denial denial, std::string_view detail,
-                    const ClientAddress* client, absl::Time now);
+                    const ClientAddress& client, absl::Time now);
 
   const std::shared_ptr<IngressKeys> keys_;
   const std::vector<Network> sources_;

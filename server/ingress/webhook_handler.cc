@@ -130,8 +130,9 @@ std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
 }
 
 Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
+                                                const HttpPeer& peer,
                                                 std::string_view body) {
-  std::optional<HttpResponse> refusal = admission_.CheckBody(head, body);
+  std::optional<HttpResponse> refusal = admission_.CheckBody(head, peer, body);
   if (refusal.has_value()) co_return *std::move(refusal);
   const Sender sender = admission_.SenderOf(TokenOf(head));
   if (!MayBeJson(head.content_type)) {
@@ -183,9 +184,12 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
   spdlog::warn("webhook refused: {}: {}{}{}", NameOf(reason), detail,
                sender.name().empty() ? "" : "; it came with the token ",
                sender.name());
-  if (quarantine_ == nullptr) co_return Refuse(reason, detail);
+  if (quarantine_ == nullptr || !quarantine_->keeps()) {
+    co_return Refuse(reason, detail);
+  }
   const absl::Status health = log_.Health();
   if (!health.ok()) {
+    quarantine_->CountFailed();
     co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");
   }
   RefusedWebhook webhook = {.reason = QuarantineReasonOf(reason),

@@ -43,7 +43,7 @@ class WebhookHandler final : public HttpHandler {
 
   std::optional<HttpResponse> Admit(const RequestHead& head,
                                     const HttpPeer& peer) override;
-  Awaitable<HttpResponse> Respond(const RequestHead& head,
+  Awaitable<HttpResponse> Respond(const RequestHead& head, const HttpPeer& peer,
                                   std::string_view body) override;
   void OnRefused(Reason reason) override { metrics_.Refused(reason); }
   void OnHandshakeFailed() override { metrics_.HandshakeFailed(); }

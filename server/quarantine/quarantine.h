@@ -73,6 +73,11 @@ class Quarantine {
   // Errors: kResourceExhausted (too many are on their way), kUnavailable.
   void Keep(RefusedWebhook webhook, Done done) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // False: bodies are not to be kept at all.
+  bool keeps() const { return limits_.bodies_max > 0; }
+  // Counts a body that its receiver could not even try to keep.
+  void CountFailed() { metrics_.Failed(); }
+
   // Which ones: with this reason, or with any; after or, newest first, before
   // the one of that number, if there is one.
   struct Selection {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,45 @@
 #include "server/subscriptions/subscription.h"
 
 namespace enveloperelay {
+
+// Ends when the subscription is gone from the store and from by_name_,
+// whichever comes first. Thread-safe.
+class Subscriptions::Deletion {
+ public:
+  Deletion(std::shared_ptr<Deleting> deleting, std::string name)
+      : deleting_(std::move(deleting)), name_(std::move(name)) {
+    const MutexLock lock(deleting_->mutex);
+    deleting_->names.insert(name_);
+  }
+
+  void Cancel() {
+    const MutexLock lock(deleting_->mutex);
+    deleting_->names.extract(name_);
+  }
+  void Written(absl::StatusOr<bool> result) {
+    End([&] { result_ = std::move(result); });
+  }
+  void Forgotten(Subscription::Done<bool> done) {
+    End([&] { done_ = std::move(done); });
+  }
+
+ private:
+  void End(absl::FunctionRef<void()> set) {
+    {
+      const MutexLock lock(deleting_->mutex);
+      set();
+      if (!result_.has_value() || done_ == nullptr) return;
+      deleting_->names.extract(name_);
+    }
+    std::move(done_)(*std::move(result_));
+  }
+
+  const std::shared_ptr<Deleting> deleting_;
+  const std::string name_;
+  // Guarded by the mutex of deleting_.
+  std::optional<absl::StatusOr<bool>> result_;
+  Subscription::Done<bool> done_;
+};
 
 absl::Status Subscriptions::Load() {
   const KeyRange range = KeysOf(StateKind::kSettings);
@@ -93,8 +133,10 @@ absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Create(
     SubscriptionSettings settings, const LogStart& start) {
   const std::string name = settings.proto.name();
   const MutexLock lock(mutex_);
-  if (by_name_.contains(name) || IsBeingDeleted(name)) {
-    return SubscriptionExistsError(name);
+  if (by_name_.contains(name)) return SubscriptionExistsError(name);
+  if (IsBeingDeleted(name)) {
+    return FromLog(absl::UnavailableError(
+        "a subscription of this name is just being deleted"));
   }
   if (by_name_.size() >= subscriptions_max_) {
     return SubscriptionLimitError(subscriptions_max_);
@@ -116,34 +158,29 @@ absl::Status Subscriptions::Delete(const std::string& name,
   return DeleteOne(*found, name, etag, /*if_expired=*/false, std::move(done));
 }
 
-// The name is free again when what was stored under it is gone.
+// The name is free again when what was stored under it is gone, and only then
+// `done` is called.
 absl::Status Subscriptions::DeleteOne(
     const std::shared_ptr<Subscription>& subscription, const std::string& name,
     const std::string& etag, bool if_expired, Subscription::Done<bool> done) {
-  {
-    const MutexLock lock(deleting_->mutex);
-    deleting_->names.insert(name);
-  }
-  const auto end = [deleting = deleting_, name] {
-    const MutexLock lock(deleting->mutex);
-    deleting->names.extract(name);
-  };
+  const auto deletion = std::make_shared<Deletion>(deleting_, name);
   absl::Status status = subscription->Delete(
-      etag, if_expired,
-      [end, done = std::move(done)](absl::StatusOr<bool> deleted) mutable {
-        end();
-        std::move(done)(std::move(deleted));
+      etag, if_expired, [deletion](absl::StatusOr<bool> deleted) {
+        deletion->Written(std::move(deleted));
       });
   if (!status.ok()) {
-    end();
+    deletion->Cancel();
     return status;
   }
-  const MutexLock lock(mutex_);
-  const auto found = by_name_.find(name);
-  if (found != by_name_.end() && found->second == subscription) {
-    host_.Release(*subscription);
-    by_name_.erase(found);
+  {
+    const MutexLock lock(mutex_);
+    const auto found = by_name_.find(name);
+    if (found != by_name_.end() && found->second == subscription) {
+      host_.Release(*subscription);
+      by_name_.erase(found);
+    }
   }
+  deletion->Forgotten(std::move(done));
   return status;
 }
 

@@ -54,7 +54,8 @@ class Subscriptions {
   // Errors: SUBSCRIPTION_NOT_FOUND.
   absl::StatusOr<std::shared_ptr<Subscription>> Find(
       std::string_view name) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Errors: SUBSCRIPTION_EXISTS, SUBSCRIPTION_LIMIT.
+  // Errors: SUBSCRIPTION_EXISTS, SUBSCRIPTION_LIMIT, SERVER_UNAVAILABLE (one of
+  // this name is just being deleted).
   absl::StatusOr<std::shared_ptr<Subscription>> Create(
       SubscriptionSettings settings, const LogStart& start)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,6 +71,14 @@ class Subscriptions {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Names whose deletion is under way. Shared with the thread of the store,
+  // which must not wait for mutex_ and may come late.
+  struct Deleting {
+    Mutex mutex;
+    std::multiset<std::string> names ABSL_GUARDED_BY(mutex);
+  };
+  class Deletion;
+
   absl::Status DeleteOne(const std::shared_ptr<Subscription>& subscription,
                          const std::string& name, const std::string& etag,
                          bool if_expired, Subscription::Done<bool> done)
@@ -85,12 +94,6 @@ class Subscriptions {
   std::map<std::string, std::shared_ptr<Subscription>, std::less<>> by_name_
       ABSL_GUARDED_BY(mutex_);
 
-  // Shared with the thread of the store, which must not wait for mutex_ and may
-  // come late.
-  struct Deleting {
-    Mutex mutex;
-    std::multiset<std::string> names ABSL_GUARDED_BY(mutex);
-  };
   const std::shared_ptr<Deleting> deleting_ = std::make_shared<Deleting>();
 };
 

@@ -70,11 +70,11 @@ absl::StatusOr<StreamSource::Next> WorkerSource::Fill(StreamPart& part) {
   const absl::Status end = mailbox_->end();
   if (!end.ok()) return end;
   std::optional<Handout> handout = mailbox_->Take();
+  if (handout.has_value()) asked_ = false;
   // What has waited here for too long is somebody else's by now.
   while (handout.has_value() && !subscription_->BeginSend(*handout)) {
     handout = mailbox_->Take();
   }
-  if (handout.has_value()) asked_ = false;
   if (!asked_ && mailbox_->HasRoom()) {
     asked_ = true;
     subscription_->Ready(*worker_);

@@ -21,12 +21,13 @@ namespace enveloperelay::testing {
 
 // A call of any method with bytes for messages: for services whose messages
 // have no package, and for requests that no generated code would send. Sends
-// one request, with a bearer token or without, and reads the responses.
+// one request, with a bearer token or without, and reads the responses. The
+// relay may be left to think that it `sends_more`.
 class RawCall {
  public:
   RawCall(const std::shared_ptr<grpc::Channel>& channel,
           const std::string& method, const std::string& request,
-          const std::string& token = {})
+          const std::string& token = {}, bool sends_more = false)
       : stub_(channel) {
     if (!token.empty())
       context_.AddMetadata("authorization", "Bearer " + token);
@@ -35,7 +36,9 @@ class RawCall {
     call_->StartCall(Tag());
     if (!WaitForTag()) return;
     const grpc::Slice slice(request);
-    call_->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), Tag());
+    grpc::WriteOptions options;
+    if (!sends_more) options.set_last_message();
+    call_->Write(grpc::ByteBuffer(&slice, 1), options, Tag());
     WaitForTag();
   }
   ~RawCall() {

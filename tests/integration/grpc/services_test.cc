@@ -6,12 +6,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -67,6 +71,28 @@ TEST_F(GrpcServicesTest, ReflectionListsTheServicesAndKnowsTheirMessages) {
                std::string("\x22") + static_cast<char>(symbol.size()) + symbol);
   EXPECT_THAT(find.Next().value_or(""),
               HasSubstr("enveloperelay/v1/events.proto"));
+}
+
+TEST_F(GrpcServicesTest, OpenReflectionCallsTakeABoundedNumberOfThreads) {
+  Start();
+  const auto threads = [this] {
+    return std::distance(std::filesystem::directory_iterator(
+                             absl::StrCat("/proc/", relay_->pid(), "/task")),
+                         std::filesystem::directory_iterator());
+  };
+  const auto at_rest = threads();
+  std::vector<std::unique_ptr<RawCall>> calls;
+  for (int i = 0; i < 200; ++i) {
+    calls.push_back(std::make_unique<RawCall>(
+        channel_,
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "\x3a\x01*", /*token=*/"", /*sends_more=*/true));
+  }
+  // The first of them is served, and the relay's own calls are, too.
+  EXPECT_TRUE(calls.front()->Next().has_value());
+  Post({.count = 1});
+  EXPECT_EQ(GetLog().latest_sequence(), 1);
+  EXPECT_LT(threads(), at_rest + 40);
 }
 
 TEST_F(GrpcServicesTest, ChannelzKnowsTheServer) {

@@ -26,7 +26,6 @@
 #include "tests/support/child_process.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
-#include "tests/support/relay_process.h"
 #include "tests/support/status_details.h"
 
 namespace enveloperelay::testing {
@@ -660,6 +659,34 @@ TEST_F(SubscriptionDeliveryTest, WhilePausedThereAreHeartbeatsOnly) {
   subscription.set_paused(false);
   EXPECT_FALSE(Update(subscription, {"paused"}).paused());
   EXPECT_THAT(SequencesOf(NextBatch(stream)), ElementsAre(1));
+}
+
+TEST_F(SubscriptionDeliveryTest, ASeekReachesAWorkerWhoseLeasesAreOnTheirWay) {
+  constexpr size_t kEvents = 400;
+  StartRelay();
+  Create();
+  // More than what fits on the way to a worker that does not read.
+  Post({.count = kEvents, .padding_bytes = 30'000});
+  v1::SubscribeRequest as_worker = As("w");
+  as_worker.set_max_batch_events(10);
+  EventStream stream(channel_, as_worker);
+  ASSERT_TRUE(stream.NextBatch().has_value());
+  ASSERT_TRUE(Eventually([&] { return GetBilling().outstanding() > 50; }));
+  v1::SeekSubscriptionRequest to_begin;
+  to_begin.set_name("billing");
+  to_begin.set_start(v1::START_POSITION_EARLIEST);
+  v1::SeekSubscriptionResponse response;
+  ExpectOk(Call(&Subscriptions::SeekSubscription, to_begin, response));
+  // What was written before it comes first, and then all from the beginning.
+  std::set<uint64_t> seen;
+  while (seen.size() < kEvents) {
+    const auto batch = stream.NextBatch();
+    ASSERT_TRUE(batch.has_value()) << seen.size() << " events came";
+    if (batch->events(0).sequence() == 1) seen.clear();
+    for (const v1::EnvelopeEvent& event : batch->events()) {
+      seen.insert(event.sequence());
+    }
+  }
 }
 
 TEST_F(SubscriptionDeliveryTest, DeletionEndsTheStreams) {

@@ -210,10 +210,14 @@ TEST_F(LoadTest, RefusesAnOpenIngressWithoutTokens) {
       Errors({"--ingress-address=0.0.0.0:8080", "--ingress-token-file=tokens"}),
       "");
   EXPECT_EQ(Errors({"--ingress-address=[::1]:8080"}), "");
-  EXPECT_EQ(
+  EXPECT_EQ(Errors({"--ingress-address=0.0.0.0:8080",
+                    "--ingress-signing-secret-file=secrets"}),
+            "");
+  // Whose certificate it is is not looked at.
+  EXPECT_THAT(
       Errors({"--ingress-address=0.0.0.0:8080", "--ingress-tls-cert-file=c",
               "--ingress-tls-key-file=k", "--ingress-tls-client-ca-file=a"}),
-      "");
+      HasSubstr("--ingress-token-file"));
 }
 
 TEST_F(LoadTest, RefusesAnOpenAdminPortWithoutClientCertificates) {
@@ -290,9 +294,8 @@ TEST_F(LoadTest, RefusesAnOpenGrpcPortThatAsksNobodyWhoCalls) {
       Errors({open, cert, key}),
       AllOf(HasSubstr("--grpc-tls-client-ca-file"),
             HasSubstr("--grpc-token-file"), HasSubstr("--insecure-grpc")));
-  EXPECT_THAT(
-      Errors({open, "--grpc-token-file=tokens"}),
-      AllOf(HasSubstr("only within TLS"), HasSubstr("--insecure-grpc")));
+  EXPECT_THAT(Errors({open, "--grpc-token-file=tokens"}),
+              AllOf(HasSubstr("without TLS"), HasSubstr("--insecure-grpc")));
   EXPECT_EQ(Errors({open, cert, key, "--grpc-token-file=tokens"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--grpc-tls-client-ca-file=ca"}), "");
   EXPECT_EQ(Errors({open, cert, key, "--insecure-grpc"}), "");

@@ -62,8 +62,17 @@ TEST_F(CallsTest, LetsInSoManyStreamsOfOneCaller) {
             "STREAM_LIMIT");
   EXPECT_TRUE(
       calls.Enter(NewCall(), Kind::kStream, 0, RightOf("token:ops")).ok());
+  // Reads count apart, and those that manage do not.
   EXPECT_TRUE(
       calls.Enter(NewCall(), Kind::kRead, 0, RightOf("token:billing")).ok());
+  EXPECT_EQ(ReasonOf(calls.Enter(NewCall(), Kind::kRead, 0,
+                                 RightOf("token:billing"))),
+            "STREAM_LIMIT");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(
+        calls.Enter(NewCall(), Kind::kManage, 0, RightOf("token:billing"))
+            .ok());
+  }
   calls.Leave(first.get());
   EXPECT_TRUE(
       calls.Enter(NewCall(), Kind::kStream, 0, RightOf("token:billing")).ok());

@@ -66,6 +66,13 @@ class AdmissionTest : public ::testing::Test {
         head, token,
         {.address = boost::asio::ip::make_address(std::string(peer))});
   }
+  std::optional<HttpResponse> CheckBody(const RequestHead& head,
+                                        std::string_view body,
+                                        std::string_view peer = "192.0.2.1") {
+    return admission_->CheckBody(
+        head, {.address = boost::asio::ip::make_address(std::string(peer))},
+        body);
+  }
   // Status of the answer that refuses it; 0: it is let through.
   unsigned Refusal(std::string_view token,
                    std::string_view peer = "192.0.2.1") {
@@ -103,7 +110,7 @@ TEST_F(AdmissionTest, WithoutKeysEverybodyMayPost) {
   Start();
   EXPECT_EQ(Refusal(""), 0U);
   EXPECT_EQ(Refusal("anything"), 0U);
-  EXPECT_FALSE(admission_->CheckBody(RequestHead(), kBody).has_value());
+  EXPECT_FALSE(CheckBody(RequestHead(), kBody).has_value());
 }
 
 TEST_F(AdmissionTest, GoesByTheTokensThatAreInForce) {
@@ -128,8 +135,8 @@ TEST_F(AdmissionTest, AsksForTokenAndSignatureWhenThereAreBoth) {
   EXPECT_EQ(Denied("token"), 1);
   EXPECT_EQ(StatusOf(Ask(RequestHead(), kToken)), 401U);
   EXPECT_EQ(Denied("signature_fields"), 1);
-  EXPECT_FALSE(admission_->CheckBody(SignedHead(), kBody).has_value());
-  EXPECT_EQ(StatusOf(admission_->CheckBody(SignedHead(), "{}")), 401U);
+  EXPECT_FALSE(CheckBody(SignedHead(), kBody).has_value());
+  EXPECT_EQ(StatusOf(CheckBody(SignedHead(), "{}")), 401U);
   EXPECT_EQ(Denied("signature"), 1);
 }
 
@@ -138,7 +145,7 @@ TEST_F(AdmissionTest, SaysWhatIsWrongWithASignature) {
   SetSecrets(kSecret);
   EXPECT_THAT(Ask(RequestHead(), "")->body,
               AllOf(HasSubstr("UNAUTHENTICATED"), HasSubstr("webhook-id")));
-  EXPECT_THAT(admission_->CheckBody(SignedHead(), "{}")->body,
+  EXPECT_THAT(CheckBody(SignedHead(), "{}")->body,
               AllOf(HasSubstr("UNAUTHENTICATED"),
                     HasSubstr("the signature is not that of this body")));
   EXPECT_EQ(Ask(RequestHead(), "")->fields,
@@ -146,6 +153,41 @@ TEST_F(AdmissionTest, SaysWhatIsWrongWithASignature) {
   clock_.Advance(absl::Seconds(301));
   EXPECT_THAT(Ask(SignedHead(), "")->body,
               AllOf(HasSubstr("UNAUTHENTICATED"), HasSubstr("5 minutes")));
+}
+
+TEST_F(AdmissionTest, AWrongSignatureTakesNothingFromThoseWhoSign) {
+  Start({.rate = {.requests_max = 1,
+                  .requests_per_address_max = 1,
+                  .guesses_per_address_max = 1}});
+  SetSecrets(kSecret);
+  // More than the budget of requests, from elsewhere and from here.
+  for (const char* peer : {"192.0.2.9", "192.0.2.1"}) {
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_EQ(StatusOf(Ask(SignedHead(), "", peer)), 0U);
+      EXPECT_EQ(StatusOf(CheckBody(SignedHead(), "{}", peer)), 401U);
+    }
+    EXPECT_EQ(StatusOf(Ask(SignedHead(), "", peer)), 429U);
+  }
+  EXPECT_EQ(Denied("guesses"), 2);
+  EXPECT_EQ(StatusOf(Ask(SignedHead(), "", "192.0.2.3")), 0U);
+  EXPECT_EQ(StatusOf(CheckBody(SignedHead(), kBody, "192.0.2.3")), 0U);
+}
+
+TEST_F(AdmissionTest, ASignatureIsCountedOnceItIsKnownToBeRight) {
+  Start({.rate = {.requests_per_address_max = 1}});
+  SetSecrets(kSecret);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(StatusOf(CheckBody(SignedHead(), kBody)), 0U);
+  }
+  EXPECT_EQ(StatusOf(CheckBody(SignedHead(), kBody)), 429U);
+  EXPECT_EQ(Denied("address_rate"), 1);
+}
+
+TEST_F(AdmissionTest, AProxyMustSayClearlyWhomItSpeaksFor) {
+  Start({.trusted_proxies = ParseNetworks("10.0.0.0/24").value()});
+  EXPECT_EQ(RefusalOfForwarded({"unknown"}, "10.0.0.1"), 401U);
+  EXPECT_EQ(RefusalOfForwarded({"192.0.2.1"}, "10.0.0.1"), 0U);
+  EXPECT_EQ(Denied("source"), 1);
 }
 
 TEST_F(AdmissionTest, TakesWebhooksFromItsSourcesOnly) {
