@@ -36,8 +36,9 @@ std::string_view Stem(std::string_view text) {
   return text.ends_with('*') ? text.substr(0, text.size() - 1) : text;
 }
 
-// Returns what is wrong with a principal, or nothing.
-std::string_view CheckPrincipal(std::string_view text) {
+// Returns what is wrong with a principal, or nothing; never what stands there,
+// for it may be a token.
+std::string CheckPrincipal(std::string_view text) {
   if (text == "*" || text == kAnonymous) return "";
   for (const std::string_view kind : {"uri:", "dns:", "token:"}) {
     if (!text.starts_with(kind)) continue;
@@ -51,19 +52,21 @@ std::string_view CheckPrincipal(std::string_view text) {
     }
     return "";
   }
-  return "no principal; allowed are uri:…, dns:…, token:…, anonymous, and * at "
-         "the end for all that begin so";
+  return "this is no principal; allowed are uri:…, dns:…, token:NAME, "
+         "anonymous, and * at the end for all that begin so";
 }
 
-std::string_view CheckSubscription(std::string_view text) {
+std::string CheckSubscription(std::string_view text) {
   const std::string_view stem = Stem(text);
   const bool characters = std::ranges::all_of(stem, [](char c) {
     return absl::ascii_islower(static_cast<unsigned char>(c)) ||
            absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '-';
   });
   if (characters && !text.empty()) return "";
-  return "no name of a subscription; allowed are lower-case letters, digits "
-         "and '-', and * at the end for all that begin so";
+  return absl::StrCat("'", ToAbsl(text),
+                      "' is no name of a subscription; allowed are lower-case "
+                      "letters, digits and '-', and * at the end for all that "
+                      "begin so");
 }
 
 }  // namespace
@@ -107,11 +110,6 @@ class PolicyReader {
     return absl::InvalidArgumentError(
         absl::StrCat("policy file ", path_, " line ", where.begin.line, ": ",
                      ToAbsl(field), ": ", ToAbsl(what)));
-  }
-  absl::Status WrongName(const toml::node& node, std::string_view field,
-                         std::string_view name, std::string_view what) const {
-    return Wrong(node.source(), field,
-                 absl::StrCat("'", ToAbsl(name), "' is ", ToAbsl(what)));
   }
 
   absl::StatusOr<Policy::Rule> ReadRule(const toml::node& node) const {
@@ -190,13 +188,13 @@ class PolicyReader {
   }
 
   absl::Status ReadPatterns(const toml::node& value, std::string_view field,
-                            std::string_view (*check)(std::string_view),
+                            std::string (*check)(std::string_view),
                             std::vector<Pattern>& patterns) const {
     return ForEachName(
         value, field,
         [&](const toml::node& node, const std::string& name) -> absl::Status {
-          const std::string_view wrong = check(name);
-          if (!wrong.empty()) return WrongName(node, field, name, wrong);
+          const std::string wrong = check(name);
+          if (!wrong.empty()) return Wrong(node.source(), field, wrong);
           patterns.emplace_back(
               name.starts_with("dns:") ? absl::AsciiStrToLower(name) : name);
           return absl::OkStatus();
@@ -210,9 +208,9 @@ class PolicyReader {
         [&](const toml::node& node, const std::string& name) -> absl::Status {
           const std::set<Method> named = MethodsNamed(name);
           if (named.empty()) {
-            return WrongName(
-                node, "methods", name,
-                absl::StrCat("no method; allowed are ", MethodNames()));
+            return Wrong(node.source(), "methods",
+                         absl::StrCat("'", name, "' is no method; allowed are ",
+                                      MethodNames()));
           }
           methods.insert(named.begin(), named.end());
           return absl::OkStatus();

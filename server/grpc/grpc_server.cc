@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -80,21 +81,22 @@ uint64_t RandomBits() {
 }
 
 // gRPC's own logging, in the relay's. A failed handshake of whoever is a line
-// of it.
+// of it. Of metadata that it cannot parse it would print the value.
 void LogForGrpc(gpr_log_func_args* args) {
   static auto& errors = *new LogLimit(kGrpcLineInterval);
+  const std::string_view all = args->message;
+  const std::string_view message = all.substr(0, all.find(" value="));
   switch (args->severity) {
     case GPR_LOG_SEVERITY_ERROR:
       if (const std::optional<int> held_back = errors.Admit(absl::Now())) {
-        spdlog::error("gRPC: {} ({} more before it)", args->message,
-                      *held_back);
+        spdlog::error("gRPC: {} ({} more before it)", message, *held_back);
       }
       break;
     case GPR_LOG_SEVERITY_INFO:
-      spdlog::info("gRPC: {}", args->message);
+      spdlog::info("gRPC: {}", message);
       break;
     case GPR_LOG_SEVERITY_DEBUG:
-      spdlog::debug("gRPC: {}", args->message);
+      spdlog::debug("gRPC: {}", message);
       break;
   }
 }

@@ -1,9 +1,7 @@
-// No secret that the relay is given gets out of it, whatever is asked and
+// No token that senders show gets out of the relay, whatever is asked and
 // whatever goes wrong: not in logging, metrics, files, answers or events.
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
@@ -23,51 +20,26 @@
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "gmock/gmock.h"
-#include "google/protobuf/message.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
+#include "tests/integration/secrets/secret_search.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/raw_http.h"
+#include "tests/support/raw_http2.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
 
 namespace enveloperelay::testing {
 namespace {
 
-// A secret of the relay. To have another kind looked for, add it to
-// SecretsTest::secrets_ and give it to the relay in StartRelay().
-struct Secret {
-  std::string name;
-  std::string value;
-};
-
-// What a secret may look like where it must not be.
-std::vector<std::string> Spellings(const std::string& secret) {
-  std::string percent;
-  std::string json;
-  std::string utf16;
-  for (const char c : secret) {
-    absl::StrAppendFormat(&percent, "%%%02X", static_cast<unsigned>(c));
-    absl::StrAppendFormat(&json, "\\u%04x", static_cast<unsigned>(c));
-    utf16 += std::string{c, '\0'};
-  }
-  utf16.pop_back();
-  std::string lower_percent = percent;
-  for (char& c : lower_percent) c = static_cast<char>(std::tolower(c));
-  return {secret,
-          percent,
-          lower_percent,
-          json,
-          utf16,
-          absl::BytesToHexString(secret),
-          absl::Base64Escape(secret),
-          absl::WebSafeBase64Escape(secret)};
-}
-
+// The tokens that senders show, which are in bodies as well.
 class SecretsTest : public GrpcRelayTest {
  protected:
+  SecretsTest() {
+    for (const Secret& secret : secrets_) search_.Add(secret);
+  }
   void StartRelay(std::vector<std::string> arguments) {
     std::ofstream(directory_.File("tokens")) << "# rotation\n"
                                              << token() << "\n"
@@ -82,23 +54,6 @@ class SecretsTest : public GrpcRelayTest {
   const std::string& token() const { return secrets_[0].value; }
   const std::string& new_token() const { return secrets_[1].value; }
 
-  // What came out of the relay, to be looked through.
-  void Seen(std::string_view where, std::string_view what) {
-    for (const Secret& secret : secrets_) {
-      for (const std::string& spelled : Spellings(secret.value)) {
-        EXPECT_EQ(what.find(spelled), std::string_view::npos)
-            << where << " shows " << secret.name << " as "
-            << absl::CHexEscape(spelled);
-      }
-    }
-  }
-  void Seen(const grpc::Status& status,
-            const google::protobuf::Message& message) {
-    Seen("a gRPC status",
-         status.error_message() + "\n" + status.error_details());
-    Seen("a gRPC message", message.SerializeAsString());
-  }
-
   // Sends a request and looks through the answer; 0: there was none.
   int Ask(std::string_view request) {
     const auto response = Fetch(relay_->ingress_port(), request);
@@ -107,7 +62,7 @@ class SecretsTest : public GrpcRelayTest {
     for (const auto& [name, value] : response->fields) {
       absl::StrAppend(&text, "\n", name, ": ", value);
     }
-    Seen("an answer of the ingress", text);
+    search_.LookThrough("an answer of the ingress", text);
     return response->status;
   }
   int PostInPath(std::string_view body, std::string_view fields = "") {
@@ -149,6 +104,7 @@ class SecretsTest : public GrpcRelayTest {
 
   void PostEverything();
   void CauseErrors();
+  void SendBadMetadata();
   void ReadEverything();
   void ReadQuarantine();
   void ReadFiles();
@@ -158,6 +114,7 @@ class SecretsTest : public GrpcRelayTest {
       {.name = "an ingress token", .value = "whtok_Alpha-0123456789.~_z"},
       {.name = "a second ingress token", .value = "whtok_Beta-9876543210zyx"},
   };
+  SecretSearch search_;
   std::unique_ptr<v1::QuarantineService::Stub> quarantine_;
   std::unique_ptr<v1::SubscriptionService::Stub> subscriptions_;
 };
@@ -206,6 +163,23 @@ void SecretsTest::CauseErrors() {
   }
 }
 
+// gRPC itself logs what it cannot parse.
+void SecretsTest::SendBadMetadata() {
+  std::vector<RawSocket> sockets;
+  for (const Secret& secret : secrets_) {
+    for (const char* const name : {"grpc-timeout", "te", "grpc-encoding"}) {
+      sockets.emplace_back(relay_->grpc_port())
+          .Send(http2::Begin() +
+                http2::Frame(http2::kHeaders, http2::kEndHeaders, 1,
+                             http2::CallHeaders("/none/None") + '\0' +
+                                 http2::HpackString(name) +
+                                 http2::HpackString(secret.value)));
+    }
+  }
+  const absl::Status told = relay_->WaitForLog("Error parsing metadata");
+  EXPECT_TRUE(told.ok()) << told;
+}
+
 void SecretsTest::ReadEverything() {
   v1::SubscribeRequest subscribe = FromEarliest();
   subscribe.set_until_caught_up(true);
@@ -213,27 +187,27 @@ void SecretsTest::ReadEverything() {
   size_t events = 0;
   while (const auto response = stream.Next()) {
     events += static_cast<size_t>(response->events_size());
-    Seen("an event", response->SerializeAsString());
+    search_.LookThrough("an event", response->SerializeAsString());
   }
   EXPECT_GE(events, 9U);
   for (uint64_t sequence = 1; sequence <= events; ++sequence) {
     v1::GetEventRequest request;
     request.set_sequence(sequence);
     v1::GetEventResponse response;
-    Seen(Get(request, response), response);
+    search_.LookThrough(Get(request, response), response);
   }
   // What is asked for may come back, but nothing that is stored.
   v1::SubscribeRequest unknown;
   unknown.set_subscription("unknown");
   EventStream refused(channel_, unknown);
   EXPECT_FALSE(refused.Next().has_value());
-  Seen(refused.Finish(), v1::SubscribeResponse());
+  search_.LookThrough(refused.Finish(), v1::SubscribeResponse());
   for (const char* const path : {"/metrics", "/version", "/readyz", "/livez"}) {
     const auto answer = Fetch(relay_->admin_port(), RawRequest("GET", path));
     ASSERT_TRUE(answer.ok()) << answer.status();
-    Seen(path, answer->body);
+    search_.LookThrough(path, answer->body);
   }
-  Seen("the logging", relay_->Log());
+  search_.LookThrough("the logging", relay_->Log());
 }
 
 void SecretsTest::ReadQuarantine() {
@@ -241,7 +215,8 @@ void SecretsTest::ReadQuarantine() {
   list.set_page_size(1000);
   v1::ListQuarantinedResponse listed;
   grpc::ClientContext list_context;
-  Seen(quarantine_->ListQuarantined(&list_context, list, &listed), listed);
+  search_.LookThrough(
+      quarantine_->ListQuarantined(&list_context, list, &listed), listed);
   EXPECT_GE(listed.webhooks_size(), 12);
   for (const v1::QuarantinedWebhook& webhook : listed.webhooks()) {
     v1::GetQuarantinedRequest request;
@@ -251,38 +226,29 @@ void SecretsTest::ReadQuarantine() {
     const grpc::Status status =
         quarantine_->GetQuarantined(&context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
-    Seen(status, response);
+    search_.LookThrough(status, response);
   }
   v1::RetryQuarantinedRequest retry;
   retry.set_all(true);
   retry.set_page_size(1000);
   v1::RetryQuarantinedResponse retried;
   grpc::ClientContext retry_context;
-  Seen(quarantine_->RetryQuarantined(&retry_context, retry, &retried), retried);
+  search_.LookThrough(
+      quarantine_->RetryQuarantined(&retry_context, retry, &retried), retried);
   EXPECT_EQ(retried.results_size(), listed.webhooks_size());
 }
 
-// Table files may be compressed, but the write-ahead log is not, and it still
-// holds all of it.
 void SecretsTest::ReadFiles() {
-  std::string all;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(relay_->data_dir())) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    all += text;
-    Seen(entry.path().string(), text);
-    Seen("the name of a file", entry.path().filename().string());
-  }
   // What is not blanked can be found, so a secret could be.
-  EXPECT_NE(all.find("https:\\/\\/relay.example"), std::string::npos);
+  EXPECT_THAT(search_.LookThroughFiles(relay_->data_dir()),
+              ::testing::HasSubstr("https:\\/\\/relay.example"));
 }
 
 TEST_F(SecretsTest, NoSecretGetsOut) {
   StartRelay({});
   PostEverything();
   CauseErrors();
+  SendBadMetadata();
   ReadEverything();
   ReadQuarantine();
   // After what was retried.
@@ -294,7 +260,7 @@ TEST_F(SecretsTest, NoSecretGetsOut) {
   quarantine_ = v1::QuarantineService::NewStub(channel_);
   ReadEverything();
   ASSERT_TRUE(relay_->Terminate().ok());
-  Seen("the logging", relay_->Log());
+  search_.LookThrough("the logging", relay_->Log());
 }
 
 TEST_F(SecretsTest, NoSecretGetsOutOfLoggingInJson) {
@@ -303,7 +269,7 @@ TEST_F(SecretsTest, NoSecretGetsOutOfLoggingInJson) {
   CauseErrors();
   ASSERT_TRUE(relay_->Terminate().ok());
   EXPECT_THAT(relay_->Log(), ::testing::HasSubstr("webhook refused"));
-  Seen("the logging", relay_->Log());
+  search_.LookThrough("the logging", relay_->Log());
 }
 
 TEST_F(SecretsTest, NoSecretIsAmongTheArgumentsOrTheEnvironment) {
@@ -313,7 +279,7 @@ TEST_F(SecretsTest, NoSecretIsAmongTheArgumentsOrTheEnvironment) {
                        std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     EXPECT_NE(text, "");
-    Seen(name, text);
+    search_.LookThrough(name, text);
   }
 }
 

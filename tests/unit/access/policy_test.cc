@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Policy Parse(const std::string& text) {
   absl::StatusOr<Policy> policy = Policy::Parse(text, "policy.toml");
@@ -120,9 +121,12 @@ TEST(PolicyTest, SaysWhatIsWrongAndWhere) {
       {rule + "principals = 'token:billing'", "an array of 1 to 1000 strings"},
       {rule + "principals = []", "an array of 1 to 1000 strings"},
       {rule + "principals = [\n'token:a',\n1]", "line 5: principals: allowed "},
-      {rule + "principals = ['billing']", "'billing' is no principal"},
-      {rule + "principals = ['token:']", "'token:' is no principal"},
-      {rule + "principals = ['tok*']", "'tok*' is no principal"},
+      {rule + "principals = ['billing']",
+       "line 3: principals: this is no principal"},
+      {rule + "principals = ['token:']",
+       "line 3: principals: this is no principal"},
+      {rule + "principals = ['tok*']",
+       "line 3: principals: this is no principal"},
       {rule + "principals = ['token:b*g']", "'*' may stand at the end only"},
       {rule + "principals = ['token:b**']", "'*' may stand at the end only"},
       {rule + "methods = ['subscribe']", "'subscribe' is no method; allowed "},
@@ -135,6 +139,11 @@ TEST(PolicyTest, SaysWhatIsWrongAndWhere) {
                 AllOf(HasSubstr("policy file policy.toml"), HasSubstr(what)))
         << text;
   }
+}
+
+TEST(PolicyTest, RepeatsNoPrincipalForItMayBeAToken) {
+  EXPECT_THAT(ErrorOf("[[allow]]\nprincipals = ['ert_secret']"),
+              Not(HasSubstr("ert_secret")));
 }
 
 TEST(PolicyTest, AWildcardCertificateIsAPrincipalOfItsOwn) {
