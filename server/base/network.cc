@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
@@ -45,12 +46,6 @@ std::array<uint8_t, 16> BytesOf(const ip::address& address) {
 // The `bit`th of the bytes' bits, the highest of the first byte being 0.
 bool BitAt(const std::array<uint8_t, 16>& bytes, unsigned bit) {
   return (bytes.at(bit / 8) >> (7 - bit % 8) & 1U) != 0;
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
 }
 
 }  // namespace
