@@ -27,6 +27,7 @@ namespace {
 namespace ip = boost::asio::ip;
 
 constexpr unsigned kMappedPrefixBits = 96;
+constexpr size_t kClientPrefixBytes = 8;
 
 absl::Status NotANetwork(std::string_view text, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -55,6 +56,17 @@ ip::address Unmapped(const ip::address& address) {
   const ip::address_v6 v6 = address.to_v6();
   if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6);
   return ip::address_v6(v6.to_bytes());
+}
+
+AddressKey AddressKeyOf(const ip::address& address) {
+  if (address.is_v4()) {
+    return ip::make_address_v6(ip::v4_mapped, address.to_v4()).to_bytes();
+  }
+  AddressKey key = address.to_v6().to_bytes();
+  if (!address.to_v6().is_v4_mapped()) {
+    std::fill(key.begin() + kClientPrefixBytes, key.end(), uint8_t{0});
+  }
+  return key;
 }
 
 Network::Network(const ip::address& address, unsigned prefix_bits)
