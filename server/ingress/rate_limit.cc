@@ -29,6 +29,12 @@ bool IsLoopback(const ip::address& address) {
   return Unmapped(address).is_loopback();
 }
 
+// One that would be full later than an empty bucket is from before the clock
+// was set back; it must not be kept until the clock has caught up.
+bool IsFull(int64_t full_at, int64_t now) {
+  return full_at <= now || full_at > now + kBurst;
+}
+
 }  // namespace
 
 RateLimit::Rate::Rate(uint64_t a_second_max)
@@ -144,7 +150,8 @@ void RateLimit::Sweep(Shard& shard, int64_t now) {
   shard.swept_at = now;
   absl::erase_if(shard.buckets, [now](const auto& entry) {
     const Buckets& buckets = entry.second;
-    return buckets.requests_full_at <= now && buckets.guesses_full_at <= now &&
+    return IsFull(buckets.requests_full_at, now) &&
+           IsFull(buckets.guesses_full_at, now) &&
            now - buckets.valid_token_at >= kKnownAge;
   });
 }
