@@ -23,7 +23,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -32,8 +31,7 @@
 #include "server/base/logging.h"
 #include "server/config/config.h"
 #include "server/config/load.h"
-#include "server/ingress/signature.h"
-#include "server/ingress/tokens.h"
+#include "server/config_files.h"
 #include "server/ports_file.h"
 #include "server/server.h"
 #include "server/version.h"
@@ -215,26 +213,6 @@ int RefuseConfig(absl::string_view problems) {
   return kExitBadConfig;
 }
 
-// What is wrong with the files that options name, one line each: found before
-// anything starts, as is whatever else is wrong with the configuration.
-std::string ProblemsOfFiles(const Config& config) {
-  std::vector<std::string> problems;
-  const auto check = [&problems](const char* option,
-                                 const absl::Status& status) {
-    if (status.ok()) return;
-    problems.push_back(
-        absl::StrCat(option, ": ", std::string(status.message())));
-  };
-  if (const std::string& path = config.ingress_token_file; !path.empty()) {
-    check("--ingress-token-file", TokenSet::Load(path).status());
-  }
-  if (const std::string& path = config.ingress_signing_secret_file;
-      !path.empty()) {
-    check("--ingress-signing-secret-file", SigningSecrets::Load(path).status());
-  }
-  return absl::StrJoin(problems, "\n");
-}
-
 int Main(std::vector<std::string> arguments) {
   const absl::StatusOr<Invocation> invocation =
       LoadConfig({.arguments = std::move(arguments),
@@ -247,6 +225,10 @@ int Main(std::vector<std::string> arguments) {
     std::fputs(invocation->text.c_str(), stdout);
     return 0;
   }
+  // Before anything starts, as is whatever else is wrong with the
+  // configuration. What is worth a warning is said when the files are put to
+  // use.
+  spdlog::set_level(spdlog::level::off);
   const std::string problems = ProblemsOfFiles(invocation->config);
   if (!problems.empty()) return RefuseConfig(problems);
   return Run(*invocation);

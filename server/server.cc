@@ -22,6 +22,7 @@
 #include "server/base/ticker.h"
 #include "server/base/watched_files.h"
 #include "server/config/config.h"
+#include "server/config_files.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/grpc_server.h"
 #include "server/grpc/port_credentials.h"
@@ -149,12 +150,6 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
                   : PortCredentials::ClientCertificates::kOptional};
 }
 
-AccessOptions AccessOptionsOf(const Config& config) {
-  return {.certificates = !config.grpc_tls_client_ca_file.empty(),
-          .token_file = config.grpc_token_file,
-          .policy_file = config.grpc_policy_file};
-}
-
 }  // namespace
 
 // Each part depends on those above it.
@@ -207,10 +202,7 @@ absl::Status Server::Parts::StartGrpc(const Config& config) {
   access = *std::move(loaded);
   if (!config.grpc_tls_cert_file.empty()) {
     auto certificates =
-        Certificates::Load({.certificate = config.grpc_tls_cert_file,
-                            .key = config.grpc_tls_key_file,
-                            .client_ca = config.grpc_tls_client_ca_file},
-                           files);
+        Certificates::Load(GrpcCertificateFilesOf(config), files);
     if (!certificates.ok()) return Named("TLS of gRPC", certificates.status());
     grpc_certificates = *std::move(certificates);
   }
@@ -233,16 +225,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
   Parts& parts = *owned;
 
   const Config& config = options.config;
-  auto admin_tls = TlsOf({.certificate = config.admin_tls_cert_file,
-                          .key = config.admin_tls_key_file,
-                          .client_ca = config.admin_tls_client_ca_file},
-                         parts.files);
+  auto admin_tls = TlsOf(AdminTlsFilesOf(config), parts.files);
   if (!admin_tls.ok())
     return Named("TLS of the admin port", admin_tls.status());
-  auto ingress_tls = TlsOf({.certificate = config.ingress_tls_cert_file,
-                            .key = config.ingress_tls_key_file,
-                            .client_ca = config.ingress_tls_client_ca_file},
-                           parts.files);
+  auto ingress_tls = TlsOf(IngressTlsFilesOf(config), parts.files);
   if (!ingress_tls.ok())
     return Named("TLS of the ingress", ingress_tls.status());
 

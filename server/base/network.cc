@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
@@ -26,6 +27,7 @@ namespace {
 namespace ip = boost::asio::ip;
 
 constexpr unsigned kMappedPrefixBits = 96;
+constexpr size_t kClientPrefixBytes = 8;
 
 absl::Status NotANetwork(std::string_view text, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -47,12 +49,6 @@ bool BitAt(const std::array<uint8_t, 16>& bytes, unsigned bit) {
   return (bytes.at(bit / 8) >> (7 - bit % 8) & 1U) != 0;
 }
 
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
 }  // namespace
 
 ip::address Unmapped(const ip::address& address) {
@@ -60,6 +56,17 @@ ip::address Unmapped(const ip::address& address) {
   const ip::address_v6 v6 = address.to_v6();
   if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6);
   return ip::address_v6(v6.to_bytes());
+}
+
+AddressKey AddressKeyOf(const ip::address& address) {
+  if (address.is_v4()) {
+    return ip::make_address_v6(ip::v4_mapped, address.to_v4()).to_bytes();
+  }
+  AddressKey key = address.to_v6().to_bytes();
+  if (!address.to_v6().is_v4_mapped()) {
+    std::fill(key.begin() + kClientPrefixBytes, key.end(), uint8_t{0});
+  }
+  return key;
 }
 
 Network::Network(const ip::address& address, unsigned prefix_bits)

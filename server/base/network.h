@@ -18,6 +18,12 @@ namespace enveloperelay {
 // other address as it is, without its zone.
 boost::asio::ip::address Unmapped(const boost::asio::ip::address& address);
 
+// What addresses have in common that count as one where clients are limited: an
+// IPv4 address and its mapped form, and the IPv6 addresses of one /64, since a
+// client has at least that many to choose from.
+using AddressKey = std::array<uint8_t, 16>;
+AddressKey AddressKeyOf(const boost::asio::ip::address& address);
+
 // The IP addresses with one prefix.
 class Network {
  public:

@@ -1,10 +1,10 @@
 #include "server/base/ticker.h"
 
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
 
@@ -27,11 +27,13 @@ void Ticker::Run() {
 }
 
 bool Ticker::WaitForStop() {
-  const absl::Time deadline = absl::Now() + interval_;
+  // Not the wall clock, which would stall it when set back.
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
   const MutexLock lock(mutex_);
   // A wait may end for no reason.
   for (absl::Duration left = interval_; !stop_ && left > absl::ZeroDuration();
-       left = deadline - absl::Now()) {
+       left = interval_ - absl::FromChrono(Clock::now() - begin)) {
     stopped_.WaitFor(mutex_, left);
   }
   return stop_;

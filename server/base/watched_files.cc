@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <ios>
+#include <memory>
 #include <span>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,10 +20,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "server/base/check.h"
 #include "server/base/mutex.h"
+#include "server/base/ticker.h"
 #include "spdlog/spdlog.h"
 
 namespace enveloperelay {
@@ -81,17 +80,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
   return text;
 }
 
-WatchedFiles::~WatchedFiles() {
-  std::thread thread;
-  {
-    const MutexLock lock(mutex_);
-    stop_ = true;
-    stopped_.NotifyAll();
-    thread = std::move(thread_);
-  }
-  if (thread.joinable()) thread.join();
-}
-
 absl::Status WatchedFiles::Watch(std::vector<std::string> paths, Take take) {
   const absl::StatusOr<std::vector<std::string>> texts = ReadAll(paths);
   if (!texts.ok()) return texts.status();
@@ -102,22 +90,15 @@ absl::Status WatchedFiles::Watch(std::vector<std::string> paths, Take take) {
                      .take = std::move(take),
                      .seen = DigestOf(*texts),
                      .problem = {}});
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  if (ticker_ == nullptr) {
+    ticker_ = std::make_unique<Ticker>(interval_, [this] { LookAgain(); });
+  }
   return absl::OkStatus();
 }
 
-void WatchedFiles::Run() {
+void WatchedFiles::LookAgain() {
   const MutexLock lock(mutex_);
-  absl::Time next = absl::Now() + interval_;
-  while (!stop_) {
-    const absl::Duration wait = next - absl::Now();
-    if (wait > absl::ZeroDuration()) {
-      stopped_.WaitFor(mutex_, wait);
-      continue;
-    }
-    for (Group& group : groups_) LookAgain(group);
-    next = absl::Now() + interval_;
-  }
+  for (Group& group : groups_) LookAgain(group);
 }
 
 void WatchedFiles::LookAgain(Group& group) {

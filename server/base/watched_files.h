@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/base/ticker.h"
 
 namespace enveloperelay {
 
@@ -38,7 +39,7 @@ class WatchedFiles {
   explicit WatchedFiles(absl::Duration interval = kInterval)
       : interval_(interval) {}
   // Returns when no `Take` runs any more, and none will.
-  ~WatchedFiles();
+  ~WatchedFiles() = default;
   WatchedFiles(const WatchedFiles&) = delete;
   WatchedFiles& operator=(const WatchedFiles&) = delete;
 
@@ -57,15 +58,14 @@ class WatchedFiles {
     std::string problem;
   };
 
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LookAgain() ABSL_LOCKS_EXCLUDED(mutex_);
   static void LookAgain(Group& group);
 
   const absl::Duration interval_;
   Mutex mutex_;
-  CondVar stopped_;
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Group> groups_ ABSL_GUARDED_BY(mutex_);
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+  // From the first group on. Comes last, so that it goes before what it uses.
+  std::unique_ptr<Ticker> ticker_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enveloperelay

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
@@ -47,12 +48,6 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
          std::ranges::equal(text, lower, [](char a, char b) {
            return absl::ascii_tolower(static_cast<unsigned char>(a)) == b;
          });
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
 }
 
 absl::Status Bad(const char* what) { return absl::InvalidArgumentError(what); }

@@ -27,6 +27,8 @@
 namespace enveloperelay {
 namespace {
 
+constexpr absl::Duration kLineInterval = absl::Seconds(1);
+
 constexpr char kTokenAskedFor[] =
     "a token is asked for: in the path, as /webhooks/signplus/TOKEN, or in the "
     "field Authorization, as Bearer TOKEN";
@@ -78,7 +80,8 @@ Admission::Admission(Options options, const Clock& clock,
       trusted_proxies_(std::move(options.trusted_proxies)),
       clock_(clock),
       metrics_(metrics),
-      rate_limit_(options.rate, clock) {
+      rate_limit_(options.rate, clock),
+      lines_(kLineInterval) {
   RELAY_CHECK(keys_ != nullptr);
 }
 
@@ -188,10 +191,11 @@ HttpResponse Admission::Deny(Denial denial, std::string_view detail,
   const Reason reason = ReasonOf(denial);
   metrics_.Denied(denial);
   metrics_.Refused(reason);
-  if (const auto unsaid = log_.Note(now); unsaid.has_value()) {
+  if (const auto held_back = lines_.Admit(now); held_back.has_value()) {
     spdlog::warn(
         "request refused from {}: {} ({}); {} others since the last such line",
-        client.address.to_string(), NameOf(reason), CauseOf(denial), *unsaid);
+        client.address.to_string(), NameOf(reason), CauseOf(denial),
+        *held_back);
   }
   HttpResponse response = ProblemResponse(reason, detail);
   if (reason == Reason::kUnauthenticated) {

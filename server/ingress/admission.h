@@ -10,13 +10,13 @@
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/log_limit.h"
 #include "server/base/network.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/problem.h"
 #include "server/http/response.h"
 #include "server/ingress/client_address.h"
-#include "server/ingress/denial_log.h"
 #include "server/ingress/keys.h"
 #include "server/ingress/metrics.h"
 #include "server/ingress/rate_limit.h"
@@ -95,7 +95,7 @@ class Admission {
   const Clock& clock_;
   IngressMetrics& metrics_;
   RateLimit rate_limit_;
-  DenialLog log_;
+  LogLimit lines_;
 };
 
 }  // namespace enveloperelay

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "server/base/network.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
@@ -18,12 +19,6 @@ namespace ip = boost::asio::ip;
 
 // Longer than any address with a port.
 constexpr size_t kEntryBytesMax = 64;
-
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
 
 bool IsPort(std::string_view text) {
   return !text.empty() && text.size() <= 5 &&

@@ -7,25 +7,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
-namespace {
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
-
-}  // namespace
 
 absl::Status ReadKeyLines(
     std::string_view text, const KeyFile& file,
     const std::function<absl::Status(std::string_view line)>& take) {
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
-    const std::string_view line = Trim(text.substr(0, end));
+    const std::string_view line = Trim(text.substr(0, end), " \t\r");
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty() || line.front() == '#') continue;
     const absl::Status status = take(line);

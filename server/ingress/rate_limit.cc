@@ -5,7 +5,6 @@
 #include <boost/asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
@@ -28,6 +27,12 @@ constexpr int64_t kSweepInterval = kSecond;
 
 bool IsLoopback(const ip::address& address) {
   return Unmapped(address).is_loopback();
+}
+
+// One that would be full later than an empty bucket is from before the clock
+// was set back; it must not be kept until the clock has caught up.
+bool IsFull(int64_t full_at, int64_t now) {
+  return full_at <= now || full_at > now + kBurst;
 }
 
 }  // namespace
@@ -60,7 +65,7 @@ RateLimit::RateLimit(const Options& options, const Clock& clock)
 
 bool RateLimit::MayGuess(const ip::address& address) {
   if (!guesses_per_address_.limited() || IsLoopback(address)) return true;
-  const Key key = KeyOf(address);
+  const AddressKey key = AddressKeyOf(address);
   const int64_t now = absl::ToUnixNanos(clock_.Now());
   Shard& shard = ShardOf(key);
   const MutexLock lock(shard.mutex);
@@ -77,7 +82,7 @@ bool RateLimit::MayGuess(const ip::address& address) {
 
 void RateLimit::GuessedWrong(const ip::address& address) {
   if (!guesses_per_address_.limited() || IsLoopback(address)) return;
-  const Key key = KeyOf(address);
+  const AddressKey key = AddressKeyOf(address);
   const int64_t now = absl::ToUnixNanos(clock_.Now());
   Shard& shard = ShardOf(key);
   const MutexLock lock(shard.mutex);
@@ -86,7 +91,7 @@ void RateLimit::GuessedWrong(const ip::address& address) {
 
 void RateLimit::GuessedRight(const ip::address& address) {
   if (!guesses_per_address_.limited() || IsLoopback(address)) return;
-  const Key key = KeyOf(address);
+  const AddressKey key = AddressKeyOf(address);
   const int64_t now = absl::ToUnixNanos(clock_.Now());
   Shard& shard = ShardOf(key);
   const MutexLock lock(shard.mutex);
@@ -104,7 +109,7 @@ RateLimit::Verdict RateLimit::Take(const ip::address& address) {
   if (!requests_per_address_.limited() || IsLoopback(address)) {
     return TakeFromAll(now) ? Verdict::kPass : Verdict::kTooMany;
   }
-  const Key key = KeyOf(address);
+  const AddressKey key = AddressKeyOf(address);
   Shard& shard = ShardOf(key);
   const MutexLock lock(shard.mutex);
   int64_t& full_at = Find(shard, key, now).requests_full_at;
@@ -125,23 +130,13 @@ size_t RateLimit::addresses_count() const {
   return count;
 }
 
-RateLimit::Key RateLimit::KeyOf(const ip::address& address) {
-  const ip::address unmapped = Unmapped(address);
-  if (!unmapped.is_v6()) return {false, unmapped.to_v4().to_uint()};
-  uint64_t network = 0;
-  const auto bytes = unmapped.to_v6().to_bytes();
-  for (size_t i = 0; i < sizeof(network); ++i) {
-    network = network << 8U | bytes.at(i);
-  }
-  return {true, network};
-}
-
-RateLimit::Shard& RateLimit::ShardOf(Key key) {
+RateLimit::Shard& RateLimit::ShardOf(const AddressKey& key) {
   // Not the bits that the map of the shard goes by.
-  return shards_.at((absl::Hash<Key>()(key) >> 32U) % kShards);
+  return shards_.at((absl::Hash<AddressKey>()(key) >> 32U) % kShards);
 }
 
-RateLimit::Buckets& RateLimit::Find(Shard& shard, Key key, int64_t now) const {
+RateLimit::Buckets& RateLimit::Find(Shard& shard, const AddressKey& key,
+                                    int64_t now) const {
   const auto found = shard.buckets.find(key);
   if (found != shard.buckets.end()) return found->second;
   if (shard.buckets.size() >= shard_addresses_max_) Sweep(shard, now);
@@ -155,7 +150,8 @@ void RateLimit::Sweep(Shard& shard, int64_t now) {
   shard.swept_at = now;
   absl::erase_if(shard.buckets, [now](const auto& entry) {
     const Buckets& buckets = entry.second;
-    return buckets.requests_full_at <= now && buckets.guesses_full_at <= now &&
+    return IsFull(buckets.requests_full_at, now) &&
+           IsFull(buckets.guesses_full_at, now) &&
            now - buckets.valid_token_at >= kKnownAge;
   });
 }

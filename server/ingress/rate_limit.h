@@ -6,13 +6,13 @@
 #include <boost/asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/network.h"
 
 namespace enveloperelay {
 
@@ -23,9 +23,9 @@ inline constexpr absl::Duration kRateBurst = absl::Seconds(10);
 inline constexpr absl::Duration kKnownSenderAge = absl::Hours(24);
 
 // How many requests are let through, in all and from each address, and how many
-// tokens an address may guess: token buckets. An IPv6 network of 64 bits counts
-// as one address, since one customer has all of it; loopback addresses are
-// limited in all only, since what comes from there is the machine's own.
+// tokens an address may guess: token buckets. Addresses with one AddressKey
+// count as one; loopback addresses are limited in all only, since what comes
+// from there is the machine's own.
 //
 // Guesses have a bucket of their own, so that a stranger's wrong tokens use up
 // nothing of what a sender behind the same address may post. When it is empty
@@ -92,21 +92,17 @@ class RateLimit {
   };
   static constexpr int64_t kNever = INT64_MIN / 2;
 
-  // Whether it is IPv6, and the address or its network.
-  using Key = std::pair<bool, uint64_t>;
-
   struct Shard {
     mutable Mutex mutex;
-    absl::flat_hash_map<Key, Buckets> buckets ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<AddressKey, Buckets> buckets ABSL_GUARDED_BY(mutex);
     // Of addresses for which there was no room.
     Buckets others ABSL_GUARDED_BY(mutex);
     int64_t swept_at ABSL_GUARDED_BY(mutex) = kNever;
   };
 
-  static Key KeyOf(const boost::asio::ip::address& address);
-  Shard& ShardOf(Key key);
+  Shard& ShardOf(const AddressKey& key);
   // The buckets that count for an address, which is remembered if it can be.
-  Buckets& Find(Shard& shard, Key key, int64_t now) const
+  Buckets& Find(Shard& shard, const AddressKey& key, int64_t now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   // Forgets addresses that have nothing to be remembered for.
   static void Sweep(Shard& shard, int64_t now)

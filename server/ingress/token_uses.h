@@ -36,7 +36,6 @@ class TokenUses {
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
 
-    const std::string& name() const { return name_; }
     // True for the first request of this token.
     bool Count(absl::Time now);
 

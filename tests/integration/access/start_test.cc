@@ -1,4 +1,5 @@
 // What the relay refuses to start with.
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +30,8 @@ class GrpcAccessStartTest : public AccessRelayTest {
       arguments.push_back(std::move(option));
     }
     const FinishedCommand relay = RunRelay(std::move(arguments));
-    EXPECT_NE(relay.status.code, 0);
+    EXPECT_EQ(relay.status, (ExitStatus{.code = 2}));
+    EXPECT_FALSE(std::filesystem::exists(files_.File("data")));
     return relay.errors;
   }
 };

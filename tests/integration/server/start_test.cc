@@ -94,6 +94,35 @@ TEST(StartTest, ExitsWithTwoWhenTheTokenFileHasNoToken) {
   }
 }
 
+TEST(StartTest, ExitsWithTwoAndSaysAllThatIsWrongWithTheFiles) {
+  const TempDir directory;
+  std::ofstream(directory.File("key")) << "none";
+  std::vector<std::string> arguments = {
+      "--ingress-signing-secret-file=" + directory.File("secrets"),
+      "--grpc-token-file=" + directory.File("tokens"),
+      "--grpc-policy-file=" + directory.File("policy")};
+  for (const char* const listener : {"ingress", "grpc", "admin"}) {
+    arguments.push_back(absl::StrCat(
+        "--", listener, "-tls-cert-file=", directory.File(listener)));
+    arguments.push_back(
+        absl::StrCat("--", listener, "-tls-key-file=", directory.File("key")));
+  }
+
+  const FinishedCommand run = StartInVain(std::move(arguments));
+
+  EXPECT_EQ(run.status, (ExitStatus{.code = 2}));
+  for (const auto& [option, file] :
+       {std::pair("--ingress-signing-secret-file", "secrets"),
+        std::pair("--grpc-token-file", "tokens"),
+        std::pair("--grpc-policy-file", "policy"),
+        std::pair("--ingress-tls-cert-file", "ingress"),
+        std::pair("--grpc-tls-cert-file", "grpc"),
+        std::pair("--admin-tls-cert-file", "admin")}) {
+    EXPECT_THAT(run.errors, AllOf(HasSubstr(absl::StrCat(option, ": ")),
+                                  HasSubstr(directory.File(file))));
+  }
+}
+
 TEST(StartTest, ExitsWithOneWhenAPortIsTaken) {
   const std::unique_ptr<RelayProcess> relay = Start();
   ASSERT_NE(relay, nullptr);

@@ -24,6 +24,7 @@ TEST(LogLimitTest, IsNotSilencedByAClockThatIsSetBack) {
   LogLimit limit(absl::Seconds(1));
   EXPECT_EQ(limit.Admit(kStart), 0);
   EXPECT_EQ(limit.Admit(kStart - absl::Hours(1)), 0);
+  EXPECT_EQ(limit.Admit(kStart - absl::Hours(1)), std::nullopt);
 }
 
 }  // namespace

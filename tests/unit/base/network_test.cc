@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -140,6 +141,32 @@ TEST(NetworkTest, RefusesAListWithHolesOrTooLong) {
   for (size_t i = 1; i < kNetworksMax; ++i) text += ",10.0.0.1";
   EXPECT_TRUE(ParseNetworks(text).ok());
   EXPECT_FALSE(ParseNetworks(text + ",10.0.0.1").ok());
+}
+
+TEST(NetworkTest, AddressesOfOneClientHaveOneKey) {
+  for (const auto& [a, b] : std::vector<std::pair<const char*, const char*>>{
+           {"192.0.2.1", "::ffff:192.0.2.1"},
+           {"2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"},
+           {"fe80::1%1", "fe80::2"},
+       }) {
+    EXPECT_EQ(AddressKeyOf(Address(a)), AddressKeyOf(Address(b)))
+        << a << " " << b;
+  }
+}
+
+TEST(NetworkTest, AddressesOfOtherClientsHaveOtherKeys) {
+  for (const auto& [a, b] : std::vector<std::pair<const char*, const char*>>{
+           {"192.0.2.1", "192.0.2.2"},
+           {"::ffff:192.0.2.1", "::ffff:192.0.2.2"},
+           {"2001:db8::1", "2001:db8:0:1::1"},
+           // Whatever an IPv4 address looks like as a number.
+           {"192.0.2.1", "::192.0.2.1"},
+           {"192.0.2.1", "0:0:c000:201::"},
+           {"0.0.0.0", "::"},
+       }) {
+    EXPECT_NE(AddressKeyOf(Address(a)), AddressKeyOf(Address(b)))
+        << a << " " << b;
+  }
 }
 
 TEST(NetworkTest, UnmapsAddresses) {

@@ -163,6 +163,21 @@ TEST_F(RateLimitTest, ForgetsAddressesWhoseBucketsAreFullAgain) {
   EXPECT_LE(limit.addresses_count(), 64U);
 }
 
+TEST_F(RateLimitTest, HasPlacesForAddressesWhenTheClockIsSetBack) {
+  RateLimit limit({.requests_per_address_max = 1,
+                   .guesses_per_address_max = 1,
+                   .addresses_max = 64},
+                  clock_);
+  for (uint32_t i = 0; i < 10'000; ++i) {
+    limit.Take(Numbered(i));
+    limit.GuessedWrong(Numbered(i));
+  }
+  EXPECT_EQ(Passing(limit, "192.0.2.1", 1), 0);
+  clock_.Advance(-absl::Hours(5));
+  EXPECT_EQ(Passing(limit, "192.0.2.1", 100), 10);
+  EXPECT_EQ(Guesses(limit, "192.0.2.1", 100), 10);
+}
+
 TEST_F(RateLimitTest, AddressesThatAreLimitedStayRemembered) {
   RateLimit limit({.requests_per_address_max = 1, .addresses_max = 16}, clock_);
   EXPECT_EQ(Passing(limit, "192.0.2.1", 100), 10);

@@ -1,0 +1,14 @@
+#ifndef ENVELOPE_RELAY_SERVER_BASE_TEXT_H_
+#define ENVELOPE_RELAY_SERVER_BASE_TEXT_H_
+
+#include <string_view>
+
+namespace enveloperelay {
+
+// The part of `text` from the first to the last byte that is not one of
+// `space`; empty if there is none.
+std::string_view Trim(std::string_view text, std::string_view space = " \t");
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_BASE_TEXT_H_
