@@ -164,7 +164,7 @@ absl::Status ReaderStalledError(absl::Duration stalled) {
 
 absl::Status SubscriptionNotFoundError(std::string_view subscription) {
   return MakeError(absl::StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND",
-                   "no subscription of this name; create it first",
+                   "no subscription of this name",
                    {{"subscription", std::string(subscription)}});
 }
 
