@@ -35,6 +35,7 @@ constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr int kSecurityLevel = 2;
 // A client with a certificate may come back with its ticket for so long.
 constexpr int kTicketSeconds = 3600;
+constexpr int kClientCertificatesBytesMax = 16 * 1024;
 
 using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
@@ -166,9 +167,12 @@ std::shared_ptr<SSL_CTX> NewContext() {
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_PRIORITIZE_CHACHA);
+  // What a client announces as its certificates is room that is made at once.
+  SSL_CTX_set_max_cert_list(context, kClientCertificatesBytesMax);
   // Connections that wait keep no buffers, and one read of the socket takes
-  // what there is. A client that sends nothing but messages of TLS itself does
-  // not keep its thread.
+  // what there is. Without AUTO_RETRY a read ends after a message of TLS
+  // itself, but only if nothing came behind it: how much is read is the
+  // socket's matter.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
                                 SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

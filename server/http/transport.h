@@ -25,6 +25,18 @@ enum class Handshake : uint8_t {
   kPlaintext,  // it speaks HTTP without TLS; so does this from now on
 };
 
+// The socket as OpenSSL sees it. Of each call of OpenSSL's it bears so much
+// work and then says that the call is to be made again, so that a client that
+// never stops sending does not keep the thread from the others.
+struct TlsSocket {
+  int fd = -1;
+  int receives_left = 0;
+  int sends_left = 0;
+  // Records that came since the handshake and hold no bytes of the client's:
+  // new keys, alerts, what would be another handshake.
+  int own_records = 0;
+};
+
 // The bytes of one connection, as they are or within TLS. Used on the thread of
 // its socket only, for one operation at a time. On a plain connection the
 // operations are those of the socket.
@@ -42,14 +54,14 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
 
   bool is_tls() const { return tls_ != nullptr; }
-  HttpSocket& socket() { return socket_; }
 
   // Agrees on TLS with the client. Only if is_tls(), and before all else.
   Awaitable<Handshake> ShakeHands();
 
   // Errors: of the socket, eof when the client has said that nothing more
   // comes; within TLS also stream_truncated, when it ended without a word, and
-  // those of OpenSSL, when it broke the protocol.
+  // those of OpenSSL, when it broke the protocol; protocol_error, when it sent
+  // too much of what is TLS's own.
   Awaitable<Result> ReadSome(boost::asio::mutable_buffer into);
   Awaitable<Result> WriteSome(boost::asio::const_buffer from);
 
@@ -64,11 +76,14 @@ class Transport {
  private:
   Awaitable<Result> ReadSomeOfTls(boost::asio::mutable_buffer into);
   Awaitable<Result> WriteSomeOfTls(boost::asio::const_buffer from);
+  // Before each operation of OpenSSL.
+  void Begin();
   // After an operation of OpenSSL that returned `result`, which is no success:
   // waits until it can be tried again; otherwise returns the error.
   Awaitable<boost::system::error_code> WaitToTryAgain(int result);
 
   HttpSocket socket_;
+  TlsSocket tls_socket_;  // which tls_ refers to
   SslPtr tls_;
   // OpenSSL must not be asked for anything more.
   bool tls_broken_ = false;
