@@ -110,8 +110,9 @@ TEST_F(HostileBytesTest, AreAnsweredOrClosedAndDoNoHarm) {
   EXPECT_GT(swarm.answers().at(200), 0);
   EXPECT_GT(swarm.answers().at(400), 0);
   EXPECT_LE(after, before * 3 + absl::Milliseconds(100));
-  // AddressSanitizer keeps what is freed for a while, up to 256 MiB.
-  EXPECT_LT(memory_after, memory_before + 400 * kMiB);
+  // RocksDB and the quarantine hold what came; AddressSanitizer keeps what is
+  // freed for a while, up to 256 MiB.
+  EXPECT_LT(memory_after, memory_before + 600 * kMiB);
   // LeakSanitizer and a drain that hangs would show here.
   const auto exit = relay_->Terminate();
   ASSERT_TRUE(exit.ok()) << exit.status();
