@@ -27,8 +27,7 @@ constexpr absl::Duration kHandBackTimeout = absl::Seconds(3);
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(1);
 // Likewise of a lease.
 constexpr absl::Duration kLeaseMin = absl::Seconds(1);
-// Looks at whether the relay has noticed the end of the stream.
-constexpr int kNoticesMax = 20;
+// Between two looks at whether the relay has noticed the end of the stream.
 constexpr absl::Duration kNoticeInterval = absl::Milliseconds(20);
 
 v1::SubscribeRequest TakeoverOf(const v1::SubscribeRequest& old) {
@@ -74,7 +73,7 @@ class LastCalls {
   }
 
   // Whether the relay has noticed that the stream is gone. Nothing: it does
-  // not say.
+  // not say, or the deadline has passed.
   std::optional<bool> IsNoticed() {
     v1::GetSubscriptionRequest request;
     request.set_name(request_.subscription());
@@ -88,6 +87,17 @@ class LastCalls {
         response.subscription().workers(), [this](const v1::Worker& worker) {
           return worker.worker_id() == request_.worker_id();
         });
+  }
+
+  // Returns once it has, or at the deadline: then false.
+  bool WaitUntilNoticed() {
+    std::optional<bool> noticed = IsNoticed();
+    while (noticed.has_value() && !*noticed) {
+      // It tells nobody, so it is asked again.
+      absl::SleepFor(kNoticeInterval);
+      noticed = IsNoticed();
+    }
+    return noticed.has_value();
   }
 
   void Settle(const std::string& delivery_id, v1::AckAction action) {
@@ -130,14 +140,8 @@ void HandBack(const std::shared_ptr<grpc::Channel>& channel,
   // In case that nothing more gets through.
   calls.Settle(delivery_id, v1::ACK_ACTION_EXTEND);
   // Released too early, it would be sent to the same stream again.
-  for (int i = 0; i < kNoticesMax; ++i) {
-    const std::optional<bool> noticed = calls.IsNoticed();
-    if (!noticed.has_value()) return;
-    if (*noticed) {
-      calls.Settle(delivery_id, v1::ACK_ACTION_RELEASE);
-      return;
-    }
-    absl::SleepFor(kNoticeInterval);
+  if (calls.WaitUntilNoticed()) {
+    calls.Settle(delivery_id, v1::ACK_ACTION_RELEASE);
   }
 }
 

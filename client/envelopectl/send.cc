@@ -61,6 +61,7 @@ class Sender {
 
   absl::Status Send(const std::string& what, std::string_view body) {
     if (rate_ > 0) {
+      // --rate: this one's time has not come yet.
       absl::SleepFor(start_ + sent_ * absl::Seconds(1) / rate_ - absl::Now());
     }
     const absl::StatusOr<StoredWebhook> stored = poster_.Post(body);

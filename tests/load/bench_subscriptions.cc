@@ -139,6 +139,7 @@ class Steps {
 
   absl::Status Run(Footprint& footprint) {
     const int count = options_.subscriptions;
+    // What the relay takes while nothing happens, over a while.
     absl::Status status = Measure(footprint, "at rest", [this] {
       absl::SleepFor(options_.measured);
       return absl::OkStatus();
