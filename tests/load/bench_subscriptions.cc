@@ -139,19 +139,16 @@ class Steps {
 
   absl::Status Run(Footprint& footprint) {
     const int count = options_.subscriptions;
-    // What the relay takes while nothing happens, over a while.
-    absl::Status status = Measure(footprint, "at rest", [this] {
+    // Nothing happens for as long as is to be measured.
+    const auto idle = [this] {
       absl::SleepFor(options_.measured);
       return absl::OkStatus();
-    });
+    };
+    absl::Status status = Measure(footprint, "at rest", idle);
     if (status.ok()) status = Create();
     if (status.ok()) status = Connect();
     if (!status.ok()) return status;
-    status =
-        Measure(footprint, absl::StrCat("with ", count, " workers"), [this] {
-          absl::SleepFor(options_.measured);
-          return absl::OkStatus();
-        });
+    status = Measure(footprint, absl::StrCat("with ", count, " workers"), idle);
     if (!status.ok()) return status;
     status = Measure(
         footprint, absl::StrCat("at ", options_.events_per_second, " events/s"),
