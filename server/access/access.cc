@@ -21,6 +21,7 @@
 #include "server/access/token_file.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/sha256.h"
 #include "server/base/watched_files.h"
 
 namespace enveloperelay {

@@ -17,13 +17,10 @@
 #include "absl/strings/string_view.h"
 #include "server/access/caller.h"
 #include "server/access/method.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
-
-absl::string_view ToAbsl(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 bool AnyMatches(const std::vector<Pattern>& patterns, std::string_view text) {
   return std::ranges::any_of(patterns, [text](const Pattern& pattern) {

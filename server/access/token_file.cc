@@ -1,7 +1,6 @@
 #include "server/access/token_file.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -19,16 +18,13 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/check.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
 
 constexpr std::string_view kHashPrefix = "sha256:";
 constexpr size_t kHashBytes = 32;
-
-absl::string_view ToAbsl(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 absl::Status BadLine(std::string_view path, size_t line,
                      std::string_view what) {
@@ -87,14 +83,6 @@ absl::StatusOr<TokenFile::Token> ReadLine(absl::string_view line,
 }
 
 }  // namespace
-
-std::string Sha256(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest = {};
-  unsigned size = 0;
-  RELAY_CHECK(EVP_Digest(text.data(), text.size(), digest.data(), &size,
-                         EVP_sha256(), nullptr) == 1);
-  return {digest.begin(), digest.begin() + size};
-}
 
 absl::StatusOr<TokenFile> TokenFile::Parse(std::string_view text,
                                            std::string_view path) {

@@ -12,9 +12,6 @@
 
 namespace enveloperelay {
 
-// SHA-256 of `text`, 32 bytes.
-std::string Sha256(std::string_view text);
-
 // Bearer tokens that callers may show, as their hashes: one a line,
 //
 //   # NAME HASH [EXPIRES]

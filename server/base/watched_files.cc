@@ -1,8 +1,5 @@
 #include "server/base/watched_files.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/base/check.h"
 #include "server/base/mutex.h"
+#include "server/base/sha256.h"
 #include "server/base/ticker.h"
 #include "spdlog/spdlog.h"
 
@@ -46,11 +43,7 @@ std::string DigestOf(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) {
     absl::StrAppend(&all, text.size(), ":", text);
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest = {};
-  unsigned size = 0;
-  RELAY_CHECK(EVP_Digest(all.data(), all.size(), digest.data(), &size,
-                         EVP_sha256(), nullptr) == 1);
-  return {digest.begin(), digest.begin() + size};
+  return Sha256(all);
 }
 
 }  // namespace

@@ -22,14 +22,7 @@
 namespace enveloperelay {
 namespace {
 
-constexpr int32_t kPageSizeDefault = 100;
-constexpr int32_t kPageSizeMax = 1000;
 constexpr int kIdsMax = 1000;
-
-size_t PageSize(int32_t wanted) {
-  return static_cast<size_t>(wanted == 0 ? kPageSizeDefault
-                                         : std::min(wanted, kPageSizeMax));
-}
 
 // Which ones `Request`, with pages, asks for, but for their order.
 template <typename Request>

@@ -22,6 +22,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/check.h"
+#include "server/base/text.h"
 #include "server/base/watched_files.h"
 #include "server/http/framing.h"
 #include "server/ingress/key_file.h"
@@ -34,10 +35,6 @@ constexpr std::string_view kSecretPrefix = "whsec_";
 constexpr std::string_view kVersion = "v1,";
 // More would be past the year 5000.
 constexpr size_t kTimestampDigitsMax = 11;
-
-absl::string_view Absl(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 // The signatures of version 1 in a list of signatures, without the version:
 // base64 of them, or whatever stands there.
@@ -95,7 +92,7 @@ absl::Status CheckSignatureFields(const SignatureFields& fields,
       fields.timestamp.size() > kTimestampDigitsMax ||
       fields.timestamp.find_first_not_of("0123456789") !=
           std::string_view::npos ||
-      !absl::SimpleAtoi(Absl(fields.timestamp), &seconds)) {
+      !absl::SimpleAtoi(ToAbsl(fields.timestamp), &seconds)) {
     return absl::UnauthenticatedError(
         "the timestamp of the signature is no number of seconds since 1970");
   }
@@ -147,7 +144,7 @@ absl::Status SigningSecrets::AddLine(std::string_view line) {
   std::string key;
   if (!line.starts_with(kSecretPrefix) ||
       line.find_first_of(" \t") != std::string_view::npos ||
-      !absl::Base64Unescape(Absl(line.substr(kSecretPrefix.size())), &key)) {
+      !absl::Base64Unescape(ToAbsl(line.substr(kSecretPrefix.size())), &key)) {
     return absl::InvalidArgumentError(
         "a secret is whsec_ and the base64 of its key");
   }
@@ -166,7 +163,7 @@ absl::Status SigningSecrets::AddLine(std::string_view line) {
 bool SigningSecrets::Verify(const SignatureFields& fields,
                             std::string_view body) const {
   const std::string content = absl::StrCat(
-      Absl(fields.id), ".", Absl(fields.timestamp), ".", Absl(body));
+      ToAbsl(fields.id), ".", ToAbsl(fields.timestamp), ".", ToAbsl(body));
   const std::vector<std::string_view> signatures =
       SignaturesIn(fields.signatures);
   unsigned found = 0;

@@ -19,6 +19,7 @@
 #include "enveloperelay/v1/quarantine.pb.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/text.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/problem.h"
@@ -37,10 +38,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-absl::string_view Absl(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
 // What stands behind kWebhookPath in the path; nothing if that is another path.
 std::optional<std::string_view> PathToken(std::string_view path) {
   if (!path.starts_with(kWebhookPath)) return std::nullopt;
@@ -55,7 +52,7 @@ std::optional<std::string_view> PathToken(std::string_view path) {
 // The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).
 std::string_view BearerToken(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
-  if (!absl::StartsWithIgnoreCase(Absl(authorization), Absl(kScheme))) {
+  if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme))) {
     return {};
   }
   authorization.remove_prefix(kScheme.size());
@@ -84,7 +81,7 @@ v1::QuarantineReason QuarantineReasonOf(Reason reason) {
 }
 
 HttpResponse Stored(std::string_view event_id, const Appended& appended) {
-  return {.body = absl::StrCat(R"({"event_id":")", Absl(event_id),
+  return {.body = absl::StrCat(R"({"event_id":")", ToAbsl(event_id),
                                R"(","sequence":")", appended.sequence.value,
                                R"(","duplicate":)",
                                appended.duplicate ? "true}" : "false}")};
@@ -94,7 +91,7 @@ HttpResponse Stored(std::string_view event_id, const Appended& appended) {
 
 bool MayBeJson(std::string_view content_type) {
   const absl::string_view type = absl::StripAsciiWhitespace(
-      Absl(content_type.substr(0, content_type.find(';'))));
+      ToAbsl(content_type.substr(0, content_type.find(';'))));
   return type.empty() || absl::EqualsIgnoreCase(type, "application/json") ||
          absl::EqualsIgnoreCase(type, "text/json") ||
          (absl::StartsWithIgnoreCase(type, "application/") &&

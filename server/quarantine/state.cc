@@ -1,8 +1,5 @@
 #include "server/quarantine/state.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -10,8 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "enveloperelay/v1/quarantine.pb.h"
-#include "server/base/check.h"
+#include "server/base/sha256.h"
 #include "server/log/state_store.h"
 
 namespace enveloperelay {
@@ -24,18 +22,7 @@ constexpr size_t kIdBytes = 16;
 std::string QuarantineId(v1::QuarantineReason reason, std::string_view body) {
   std::string hashed = std::to_string(static_cast<int>(reason));
   hashed.append(1, '\0').append(body);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  RELAY_CHECK(EVP_Digest(hashed.data(), hashed.size(), digest.data(), &size,
-                         EVP_sha256(), nullptr) == 1 &&
-              size >= kIdBytes);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string id;
-  for (size_t i = 0; i < kIdBytes; ++i) {
-    id.push_back(kHex[digest.at(i) >> 4U]);
-    id.push_back(kHex[digest.at(i) & 0x0FU]);
-  }
-  return id;
+  return absl::BytesToHexString(Sha256(hashed).substr(0, kIdBytes));
 }
 
 std::string KeyOf(QuarantineKey kind, std::string_view id) {

@@ -1,16 +1,13 @@
 #include "server/signplus/event_id.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/strings/ascii.h"
-#include "server/base/check.h"
+#include "absl/strings/escaping.h"
+#include "server/base/sha256.h"
 
 namespace enveloperelay {
 namespace {
@@ -30,25 +27,6 @@ void AppendPrefixedLower(std::string_view text, std::string& out) {
   }
 }
 
-using Digest = std::array<unsigned char, 32>;
-
-Digest Sha256(std::string_view bytes) {
-  struct Deleter {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  // Fetching the algorithm costs several times what hashing an event does.
-  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  RELAY_CHECK(sha256 != nullptr);
-  thread_local const std::unique_ptr<EVP_MD_CTX, Deleter> context(
-      EVP_MD_CTX_new());
-  Digest digest{};
-  RELAY_CHECK(EVP_DigestInit_ex(context.get(), sha256, nullptr) == 1 &&
-              EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) ==
-                  1 &&
-              EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
-  return digest;
-}
-
 }  // namespace
 
 std::string MakeEventId(const EventIdentity& identity) {
@@ -64,17 +42,15 @@ std::string MakeEventId(const EventIdentity& identity) {
   AppendPrefixedLower(identity.action, hashed);
   AppendPrefixed(identity.window, hashed);
 
-  Digest digest = Sha256(hashed);
-  digest[6] = static_cast<unsigned char>((digest[6] & 0x0FU) | 0x80U);
-  digest[8] = static_cast<unsigned char>((digest[8] & 0x3FU) | 0x80U);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string uuid;
-  uuid.reserve(36);
-  for (size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) uuid.push_back('-');
-    uuid.push_back(kHex[digest.at(i) >> 4U]);
-    uuid.push_back(kHex[digest.at(i) & 0x0FU]);
-  }
+  std::string digest = Sha256(hashed).substr(0, 16);
+  const auto set_bits = [&digest](size_t at, uint8_t kept, uint8_t bits) {
+    digest[at] =
+        static_cast<char>((static_cast<uint8_t>(digest[at]) & kept) | bits);
+  };
+  set_bits(6, 0x0F, 0x80);
+  set_bits(8, 0x3F, 0x80);
+  std::string uuid = absl::BytesToHexString(digest);
+  for (const size_t at : {8, 13, 18, 23}) uuid.insert(at, 1, '-');
   return uuid;
 }
 

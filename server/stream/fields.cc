@@ -3,6 +3,7 @@
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,6 +15,7 @@
 namespace enveloperelay {
 namespace {
 
+constexpr int kPageSizeDefault = 100;
 // Bounds of google/protobuf/timestamp.proto (year 1 to 9999) and duration.proto
 // (10,000 years).
 constexpr int64_t kTimestampSecondsMin = -62'135'596'800;
@@ -79,6 +81,11 @@ void CheckEnum(std::string_view field, int value, bool is_valid,
   violations.push_back(
       {std::string(field),
        absl::StrCat("value ", value, " is not known to this relay")});
+}
+
+size_t PageSize(int wanted) {
+  return static_cast<size_t>(wanted == 0 ? kPageSizeDefault
+                                         : std::min(wanted, kPageSizeMax));
 }
 
 void CheckPageSize(int value, int max, Violations& violations) {

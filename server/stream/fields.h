@@ -4,6 +4,7 @@
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,11 @@ absl::Duration ReadDuration(std::string_view field,
 
 void CheckEnum(std::string_view field, int value, bool is_valid,
                Violations& violations);
+
+// Of methods that list things other than events: what a page has at most, and
+// what it has for a `wanted` page_size that was checked.
+inline constexpr int kPageSizeMax = 1000;
+size_t PageSize(int wanted);
 
 // `value` is a page_size, which may be 0.
 void CheckPageSize(int value, int max, Violations& violations);

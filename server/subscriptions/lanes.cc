@@ -5,17 +5,10 @@
 #include <string_view>
 
 #include "absl/strings/string_view.h"
+#include "server/base/text.h"
 #include "server/log/sequence.h"
 
 namespace enveloperelay {
-namespace {
-
-absl::string_view ToAbsl(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-}  // namespace
-
 Lane& Lanes::Get(std::string_view envelope_id) {
   const auto [found, added] = lanes_.try_emplace(ToAbsl(envelope_id));
   if (added) found->second.envelope_id = &found->first;

@@ -39,8 +39,6 @@ namespace {
 template <typename Response>
 using Done = Management::Done<Response>;
 
-constexpr int32_t kPageSizeDefault = 100;
-constexpr int32_t kPageSizeMax = 1000;
 // Of a page of dead letters, below what a gRPC client takes by default.
 constexpr size_t kPageBytesMax = size_t{3} << 20;
 constexpr int kSettlementsMax = 1000;
@@ -52,11 +50,6 @@ constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 7);
 
 absl::Status Invalid(std::string field, std::string description) {
   return FieldInvalidError({{std::move(field), std::move(description)}});
-}
-
-size_t PageSize(int32_t wanted) {
-  return static_cast<size_t>(wanted == 0 ? kPageSizeDefault
-                                         : std::min(wanted, kPageSizeMax));
 }
 
 // Returns where `subscription`, which is new, begins.

@@ -20,6 +20,7 @@
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
 #include "server/access/token_file.h"
+#include "server/base/sha256.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/relay_process.h"
