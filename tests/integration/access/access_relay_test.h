@@ -19,7 +19,6 @@
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
-#include "server/access/token_file.h"
 #include "server/base/sha256.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/support/event_stream.h"

@@ -19,7 +19,6 @@
 #include "enveloperelay/worker.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/access/token_file.h"
 #include "server/base/sha256.h"
 #include "tests/support/child_process.h"
 #include "tests/support/raw_http.h"
