@@ -1,101 +1,101 @@
 #include "server/config_files.h"
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "prometheus/registry.h"
 #include "server/access/access.h"
-#include "server/access/policy.h"
-#include "server/access/token_file.h"
-#include "server/base/watched_files.h"
+#include "server/base/clock.h"
+#include "server/base/text.h"
 #include "server/config/config.h"
 #include "server/grpc/certificates.h"
 #include "server/http/tls_context.h"
-#include "server/ingress/signature.h"
-#include "server/ingress/tokens.h"
+#include "server/ingress/keys.h"
 
 namespace enveloperelay {
 namespace {
 
-template <typename T>
-absl::Status CheckParsed(const std::string& path) {
-  const absl::StatusOr<std::string> text =
-      ReadFile(path, WatchedFiles::kFileBytesMax);
-  if (!text.ok()) return text.status();
-  return T::Parse(*text, path).status();
-}
+// Collects what is wrong, by option.
+class Problems {
+ public:
+  void Add(std::string_view option, const absl::Status& status) {
+    if (status.ok()) return;
+    problems_.push_back(absl::StrCat(ToAbsl(option), ": ", status.message()));
+  }
+  // Takes what was read into `field`, if it could be.
+  template <typename Read, typename Field>
+  void Add(std::string_view option, absl::StatusOr<Read> read, Field& field) {
+    Add(option, read.status());
+    if (read.ok()) field = *std::move(read);
+  }
 
-absl::Status CheckTls(const TlsFiles& files) {
-  WatchedFiles once;
-  return TlsContext::Watch(files, once).status();
-}
+  absl::Status Finish() const {
+    if (problems_.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrJoin(problems_, "\n"));
+  }
 
-absl::Status CheckTls(const CertificateFiles& files) {
-  WatchedFiles once;
-  return Certificates::Load(files, once).status();
-}
+ private:
+  std::vector<std::string> problems_;
+};
 
 }  // namespace
 
-TlsFiles IngressTlsFilesOf(const Config& config) {
-  return {.certificate = config.ingress_tls_cert_file,
-          .key = config.ingress_tls_key_file,
-          .client_ca = config.ingress_tls_client_ca_file};
-}
+ConfigFiles::ConfigFiles(const Config& config, const Clock& clock,
+                         prometheus::Registry& registry)
+    : keys(std::make_shared<IngressKeys>(registry)),
+      access(clock, {.certificates = !config.grpc_tls_client_ca_file.empty(),
+                     .token_file = config.grpc_token_file,
+                     .policy_file = config.grpc_policy_file}) {}
 
-TlsFiles AdminTlsFilesOf(const Config& config) {
-  return {.certificate = config.admin_tls_cert_file,
-          .key = config.admin_tls_key_file,
-          .client_ca = config.admin_tls_client_ca_file};
-}
-
-CertificateFiles GrpcCertificateFilesOf(const Config& config) {
-  return {.certificate = config.grpc_tls_cert_file,
-          .key = config.grpc_tls_key_file,
-          .client_ca = config.grpc_tls_client_ca_file};
-}
-
-AccessOptions AccessOptionsOf(const Config& config) {
-  return {.certificates = !config.grpc_tls_client_ca_file.empty(),
-          .token_file = config.grpc_token_file,
-          .policy_file = config.grpc_policy_file};
-}
-
-std::string ProblemsOfFiles(const Config& config) {
-  std::vector<std::string> problems;
-  // Checks what `path`, or a group of files with it, holds.
-  const auto check = [&problems](const char* option, const std::string& path,
-                                 const auto& status_of) {
-    if (path.empty()) return;
-    const absl::Status status = status_of(path);
-    if (status.ok()) return;
-    problems.push_back(
-        absl::StrCat(option, ": ", std::string(status.message())));
-  };
-  check("--ingress-token-file", config.ingress_token_file,
-        [](const std::string& path) { return TokenSet::Load(path).status(); });
-  check("--ingress-signing-secret-file", config.ingress_signing_secret_file,
-        [](const std::string& path) {
-          return SigningSecrets::Load(path).status();
-        });
-  check("--ingress-tls-cert-file", config.ingress_tls_cert_file,
-        [&config](const std::string& /*path*/) {
-          return CheckTls(IngressTlsFilesOf(config));
-        });
-  check("--grpc-tls-cert-file", config.grpc_tls_cert_file,
-        [&config](const std::string& /*path*/) {
-          return CheckTls(GrpcCertificateFilesOf(config));
-        });
-  check("--grpc-token-file", config.grpc_token_file, CheckParsed<TokenFile>);
-  check("--grpc-policy-file", config.grpc_policy_file, CheckParsed<Policy>);
-  check("--admin-tls-cert-file", config.admin_tls_cert_file,
-        [&config](const std::string& /*path*/) {
-          return CheckTls(AdminTlsFilesOf(config));
-        });
-  return absl::StrJoin(problems, "\n");
+absl::Status ConfigFiles::Read(const Config& config) {
+  Problems problems;
+  if (!config.ingress_token_file.empty()) {
+    problems.Add(
+        "--ingress-token-file",
+        IngressKeys::WatchTokens(keys, config.ingress_token_file, watched));
+  }
+  if (!config.ingress_signing_secret_file.empty()) {
+    problems.Add("--ingress-signing-secret-file",
+                 IngressKeys::WatchSigningSecrets(
+                     keys, config.ingress_signing_secret_file, watched));
+  }
+  if (!config.ingress_tls_cert_file.empty()) {
+    problems.Add(
+        "--ingress-tls-cert-file",
+        TlsContext::Watch({.certificate = config.ingress_tls_cert_file,
+                           .key = config.ingress_tls_key_file,
+                           .client_ca = config.ingress_tls_client_ca_file},
+                          watched),
+        ingress_tls);
+  }
+  if (!config.grpc_tls_cert_file.empty()) {
+    problems.Add(
+        "--grpc-tls-cert-file",
+        Certificates::Load({.certificate = config.grpc_tls_cert_file,
+                            .key = config.grpc_tls_key_file,
+                            .client_ca = config.grpc_tls_client_ca_file},
+                           watched),
+        grpc_certificates);
+  }
+  problems.Add("--grpc-token-file", access.WatchTokens(watched));
+  problems.Add("--grpc-policy-file", access.WatchPolicy(watched));
+  if (!config.admin_tls_cert_file.empty()) {
+    problems.Add(
+        "--admin-tls-cert-file",
+        TlsContext::Watch({.certificate = config.admin_tls_cert_file,
+                           .key = config.admin_tls_key_file,
+                           .client_ca = config.admin_tls_client_ca_file},
+                          watched),
+        admin_tls);
+  }
+  return problems.Finish();
 }
 
 }  // namespace enveloperelay

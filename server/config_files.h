@@ -1,24 +1,39 @@
 #ifndef ENVELOPE_RELAY_SERVER_CONFIG_FILES_H_
 #define ENVELOPE_RELAY_SERVER_CONFIG_FILES_H_
 
-#include <string>
+#include <memory>
 
+#include "absl/status/status.h"
+#include "prometheus/registry.h"
 #include "server/access/access.h"
+#include "server/base/clock.h"
+#include "server/base/watched_files.h"
 #include "server/config/config.h"
 #include "server/grpc/certificates.h"
 #include "server/http/tls_context.h"
+#include "server/ingress/keys.h"
 
 namespace enveloperelay {
 
-// The files that options name.
-TlsFiles IngressTlsFilesOf(const Config& config);
-TlsFiles AdminTlsFilesOf(const Config& config);
-CertificateFiles GrpcCertificateFilesOf(const Config& config);
-AccessOptions AccessOptionsOf(const Config& config);
+// What stands in the files that options name. They are read again when they
+// change, for as long as this is there.
+struct ConfigFiles {
+  // `clock` and `registry` outlive it.
+  ConfigFiles(const Config& config, const Clock& clock,
+              prometheus::Registry& registry);
 
-// What is wrong with what stands in them, one line for each option or group of
-// options; empty: nothing. What is odd but allowed may be logged.
-std::string ProblemsOfFiles(const Config& config);
+  // Reads them all: to be called first, once. Errors: kInvalidArgument, with a
+  // line for each option, or group of options, that names something wrong.
+  absl::Status Read(const Config& config);
+
+  // Outlives the others: what they have it call must not need them.
+  WatchedFiles watched;
+  std::shared_ptr<TlsContext> admin_tls;  // null: no TLS; so the next ones
+  std::shared_ptr<TlsContext> ingress_tls;
+  std::unique_ptr<Certificates> grpc_certificates;
+  const std::shared_ptr<IngressKeys> keys;
+  Access access;
+};
 
 }  // namespace enveloperelay
 

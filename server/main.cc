@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,7 +30,6 @@
 #include "server/base/logging.h"
 #include "server/config/config.h"
 #include "server/config/load.h"
-#include "server/config_files.h"
 #include "server/ports_file.h"
 #include "server/server.h"
 #include "server/version.h"
@@ -155,17 +153,13 @@ int RunUntilStopped(Server& server, const StopSignals& signals,
   return kExitDrained;
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options) {
-  const std::string ports_file = options.config.ports_file;
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(std::move(options), Clock::Real());
-  if (!server.ok()) return server;
+absl::Status Start(Server& server, const std::string& ports_file) {
+  absl::Status status = server.Start();
+  if (!status.ok()) return status;
   // Before the file, since whoever waits for that takes it for ready.
-  (*server)->SetReady();
-  if (ports_file.empty()) return server;
-  absl::Status written = WritePortsFile(ports_file, (*server)->ports());
-  if (!written.ok()) return written;
-  return server;
+  server.SetReady();
+  if (ports_file.empty()) return status;
+  return WritePortsFile(ports_file, server.ports());
 }
 
 // Each connection and each stream takes a file descriptor. The soft limit is
@@ -177,6 +171,12 @@ void RaiseLimitOfOpenFiles() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     spdlog::warn("cannot raise the limit of open files");
   }
+}
+
+int RefuseConfig(absl::string_view problems) {
+  std::fprintf(stderr, "envelope-relay: the configuration is not allowed\n%s\n",
+               std::string(problems).c_str());
+  return kExitBadConfig;
 }
 
 int Run(const Invocation& invocation) {
@@ -193,24 +193,22 @@ int Run(const Invocation& invocation) {
   RaiseLimitOfOpenFiles();
   const StopSignals signals;
   const FailureNotice failure;
-  const absl::StatusOr<std::unique_ptr<Server>> server = Start(
-      {.config = config, .on_failure = [&failure](const absl::Status& status) {
-         failure.Send(status);
-       }});
-  if (!server.ok()) {
-    spdlog::error("cannot start: {}", server.status().ToString());
+  Server server(
+      {.config = config,
+       .on_failure =
+           [&failure](const absl::Status& status) { failure.Send(status); }},
+      Clock::Real());
+  const absl::Status read = server.ReadFiles();
+  if (!read.ok()) return RefuseConfig(read.message());
+  const absl::Status started = Start(server, config.ports_file);
+  if (!started.ok()) {
+    spdlog::error("cannot start: {}", started.ToString());
     return kExitFailed;
   }
-  const Ports ports = (*server)->ports();
+  const Ports ports = server.ports();
   spdlog::info("ready: ingress port {}, gRPC port {}, admin port {}",
                ports.ingress, ports.grpc, ports.admin);
-  return RunUntilStopped(**server, signals, failure, config.drain_timeout);
-}
-
-int RefuseConfig(absl::string_view problems) {
-  std::fprintf(stderr, "envelope-relay: the configuration is not allowed\n%s\n",
-               std::string(problems).c_str());
-  return kExitBadConfig;
+  return RunUntilStopped(server, signals, failure, config.drain_timeout);
 }
 
 int Main(std::vector<std::string> arguments) {
@@ -225,12 +223,6 @@ int Main(std::vector<std::string> arguments) {
     std::fputs(invocation->text.c_str(), stdout);
     return 0;
   }
-  // Before anything starts, as is whatever else is wrong with the
-  // configuration. What is worth a warning is said when the files are put to
-  // use.
-  spdlog::set_level(spdlog::level::off);
-  const std::string problems = ProblemsOfFiles(invocation->config);
-  if (!problems.empty()) return RefuseConfig(problems);
   return Run(*invocation);
 }
 

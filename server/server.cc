@@ -12,22 +12,17 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "server/access/access.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
 #include "server/base/network.h"
 #include "server/base/ticker.h"
-#include "server/base/watched_files.h"
 #include "server/config/config.h"
 #include "server/config_files.h"
-#include "server/grpc/certificates.h"
 #include "server/grpc/grpc_server.h"
 #include "server/grpc/port_credentials.h"
 #include "server/http/tls_context.h"
-#include "server/ingress/keys.h"
 #include "server/ingress/server.h"
 #include "server/log/embedded_log.h"
 #include "server/quarantine/quarantine.h"
@@ -45,13 +40,6 @@ absl::Status Named(const char* part, const absl::Status& status) {
           absl::StrCat(part, ": ", std::string(status.message()))};
 }
 
-// Null without certificate.
-absl::StatusOr<std::shared_ptr<TlsContext>> TlsOf(const TlsFiles& files,
-                                                  WatchedFiles& watched) {
-  if (files.certificate.empty()) return nullptr;
-  return TlsContext::Watch(files, watched);
-}
-
 AdminOptions AdminOptionsOf(const Config& config,
                             std::shared_ptr<TlsContext> tls,
                             const Readiness& readiness) {
@@ -63,7 +51,7 @@ AdminOptions AdminOptionsOf(const Config& config,
           .readiness = [&readiness] { return readiness.Get(); }};
 }
 
-EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
+EmbeddedLogOptions LogOptionsOf(const ServerOptions& options) {
   const Config& config = options.config;
   EmbeddedLogOptions log;
   log.data_dir = config.data_dir;
@@ -75,7 +63,7 @@ EmbeddedLogOptions LogOptionsOf(ServerOptions& options) {
   log.pending_bytes_max = config.log_pending_bytes_max;
   log.cache_bytes = config.log_cache_bytes;
   log.disk_reserve_bytes = config.disk_reserve_bytes;
-  log.on_failure = std::move(options.on_failure);
+  log.on_failure = options.on_failure;
   return log;
 }
 
@@ -98,9 +86,7 @@ std::function<bool(const boost::asio::ip::address&)> IsProxy(
   };
 }
 
-IngressOptions IngressOptionsOf(const Config& config,
-                                std::shared_ptr<TlsContext> tls,
-                                std::shared_ptr<IngressKeys> keys,
+IngressOptions IngressOptionsOf(const Config& config, const ConfigFiles& files,
                                 Quarantine& quarantine) {
   const int threads = static_cast<int>(config.ingress_threads);
   return {
@@ -111,13 +97,13 @@ IngressOptions IngressOptionsOf(const Config& config,
                    config.ingress_connections_per_address_max,
                .exempt = IsProxy(config.ingress_trusted_proxies),
                .connection_age_max = config.ingress_connection_age_max,
-               .tls = std::move(tls),
+               .tls = files.ingress_tls,
                .body_bytes_max = config.ingress_max_body_bytes,
                .header_timeout = config.ingress_header_timeout,
                .idle_timeout = config.ingress_idle_timeout,
                .body_grace = config.ingress_body_grace,
                .body_rate_min = config.ingress_body_rate_min},
-      .admission = {.keys = std::move(keys),
+      .admission = {.keys = files.keys,
                     .sources = config.ingress_sources,
                     .trusted_proxies = config.ingress_trusted_proxies,
                     .rate = {.requests_max = config.ingress_rate_max,
@@ -154,7 +140,10 @@ GrpcServer::Options GrpcOptionsOf(const Config& config) {
 
 // Each part depends on those above it.
 struct Server::Parts {
-  explicit Parts(const Clock& the_clock) : clock(the_clock) {}
+  Parts(ServerOptions the_options, const Clock& the_clock)
+      : options(std::move(the_options)),
+        clock(the_clock),
+        files(options.config, the_clock, registry) {}
   // Nothing writes to the log while those go that it would answer.
   ~Parts() {
     quarantine_ticker.reset();
@@ -163,18 +152,18 @@ struct Server::Parts {
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
-  absl::Status OpenQuarantine(const Config& config);
-  absl::Status StartGrpc(const Config& config);
+  absl::Status StartAdmin();
+  absl::Status OpenLog();
+  absl::Status StartGrpc();
+  absl::Status StartIngress();
 
+  const ServerOptions options;
   const Clock& clock;
   prometheus::Registry registry;
-  // Outlives the parts that follow: what they have it call must not need them.
-  WatchedFiles files;
+  ConfigFiles files;
   Readiness readiness;
   std::unique_ptr<AdminServer> admin;
   std::unique_ptr<EmbeddedLog> log;
-  std::unique_ptr<Access> access;
-  std::unique_ptr<Certificates> grpc_certificates;  // null: no TLS
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<Ticker> quarantine_ticker;
   std::unique_ptr<GrpcServer> grpc;
@@ -182,12 +171,20 @@ struct Server::Parts {
   bool drained = false;
 };
 
-Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+absl::Status Server::Parts::StartAdmin() {
+  auto started = AdminServer::Start(
+      AdminOptionsOf(options.config, files.admin_tls, readiness), registry,
+      clock);
+  if (!started.ok()) return Named("--admin-address", started.status());
+  admin = *std::move(started);
+  return absl::OkStatus();
+}
 
-Server::~Server() { Drain(parts_->clock.Now()); }
-
-absl::Status Server::Parts::OpenQuarantine(const Config& config) {
-  quarantine = std::make_unique<Quarantine>(QuarantineLimitsOf(config),
+absl::Status Server::Parts::OpenLog() {
+  auto opened = EmbeddedLog::Open(LogOptionsOf(options), clock, registry);
+  if (!opened.ok()) return Named("--data-dir", opened.status());
+  log = *std::move(opened);
+  quarantine = std::make_unique<Quarantine>(QuarantineLimitsOf(options.config),
                                             log->state(), clock, registry);
   const absl::Status loaded = quarantine->Load();
   if (!loaded.ok()) return Named("--data-dir", loaded);
@@ -196,70 +193,45 @@ absl::Status Server::Parts::OpenQuarantine(const Config& config) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::StartGrpc(const Config& config) {
-  auto loaded = Access::Load(AccessOptionsOf(config), files, clock);
-  if (!loaded.ok()) return Named("who may call gRPC", loaded.status());
-  access = *std::move(loaded);
-  if (!config.grpc_tls_cert_file.empty()) {
-    auto certificates =
-        Certificates::Load(GrpcCertificateFilesOf(config), files);
-    if (!certificates.ok()) return Named("TLS of gRPC", certificates.status());
-    grpc_certificates = *std::move(certificates);
-  }
-  auto started = GrpcServer::Start(GrpcOptionsOf(config),
-                                   {.log = *log,
-                                    .store = log->state(),
-                                    .quarantine = *quarantine,
-                                    .clock = clock,
-                                    .registry = registry,
-                                    .access = *access,
-                                    .certificates = grpc_certificates.get()});
+absl::Status Server::Parts::StartGrpc() {
+  auto started =
+      GrpcServer::Start(GrpcOptionsOf(options.config),
+                        {.log = *log,
+                         .store = log->state(),
+                         .quarantine = *quarantine,
+                         .clock = clock,
+                         .registry = registry,
+                         .access = files.access,
+                         .certificates = files.grpc_certificates.get()});
   if (!started.ok()) return Named("--grpc-address", started.status());
   grpc = *std::move(started);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options,
-                                                      const Clock& clock) {
-  auto owned = std::make_unique<Parts>(clock);
-  Parts& parts = *owned;
+absl::Status Server::Parts::StartIngress() {
+  auto started =
+      IngressServer::Start(IngressOptionsOf(options.config, files, *quarantine),
+                           *log, clock, registry);
+  if (!started.ok()) return Named("--ingress-address", started.status());
+  ingress = *std::move(started);
+  return absl::OkStatus();
+}
 
-  const Config& config = options.config;
-  auto admin_tls = TlsOf(AdminTlsFilesOf(config), parts.files);
-  if (!admin_tls.ok())
-    return Named("TLS of the admin port", admin_tls.status());
-  auto ingress_tls = TlsOf(IngressTlsFilesOf(config), parts.files);
-  if (!ingress_tls.ok())
-    return Named("TLS of the ingress", ingress_tls.status());
+Server::Server(ServerOptions options, const Clock& clock)
+    : parts_(std::make_unique<Parts>(std::move(options), clock)) {}
 
-  auto admin = AdminServer::Start(
-      AdminOptionsOf(config, *std::move(admin_tls), parts.readiness),
-      parts.registry, clock);
-  if (!admin.ok()) return Named("--admin-address", admin.status());
-  parts.admin = *std::move(admin);
+Server::~Server() { Drain(parts_->clock.Now()); }
 
-  auto log = EmbeddedLog::Open(LogOptionsOf(options), clock, parts.registry);
-  if (!log.ok()) return Named("--data-dir", log.status());
-  parts.log = *std::move(log);
+absl::Status Server::ReadFiles() {
+  return parts_->files.Read(parts_->options.config);
+}
 
-  absl::Status status = parts.OpenQuarantine(config);
-  if (!status.ok()) return status;
-  status = parts.StartGrpc(config);
-  if (!status.ok()) return status;
-
-  auto keys = IngressKeys::Watch(
-      {.tokens = config.ingress_token_file,
-       .signing_secrets = config.ingress_signing_secret_file},
-      parts.files, parts.registry);
-  if (!keys.ok()) return Named("ingress", keys.status());
-  auto ingress = IngressServer::Start(
-      IngressOptionsOf(config, *std::move(ingress_tls), *std::move(keys),
-                       *parts.quarantine),
-      *parts.log, clock, parts.registry);
-  if (!ingress.ok()) return Named("--ingress-address", ingress.status());
-  parts.ingress = *std::move(ingress);
-
-  return std::unique_ptr<Server>(new Server(std::move(owned)));
+absl::Status Server::Start() {
+  absl::Status status = parts_->StartAdmin();
+  if (status.ok()) status = parts_->OpenLog();
+  if (status.ok()) status = parts_->StartGrpc();
+  if (status.ok()) status = parts_->StartIngress();
+  return status;
 }
 
 Ports Server::ports() const {
@@ -274,7 +246,9 @@ void Server::SetReady() {
 }
 
 void Server::Drain(absl::Time deadline) {
-  if (parts_->drained) return;
+  // The ingress is the last that starts; what was started before it goes by
+  // itself.
+  if (parts_->drained || parts_->ingress == nullptr) return;
   parts_->drained = true;
   const absl::Time begin = parts_->clock.Now();
   const absl::Duration patience = deadline - begin;

@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
@@ -28,20 +27,24 @@ struct ServerOptions {
 };
 
 // The whole relay: owns every part, in the order in which they depend on each
-// other. Start, SetReady, Drain and the destructor are for one thread.
+// other. For one thread.
 class Server {
  public:
-  // Opens the log, then the listeners; webhooks are taken from then on.
   // `clock` must outlive the server.
-  // Errors: whatever keeps a part from starting, saying which.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options,
-                                                       const Clock& clock);
-
-  // Drains without patience, if it is not drained yet.
+  Server(ServerOptions options, const Clock& clock);
+  // Drains without patience, if it was started and is not drained yet.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Reads the files that options name; nothing else is touched yet.
+  // Errors: kInvalidArgument, with a line for each option that is wrong.
+  absl::Status ReadFiles();
+  // Opens the log, then the listeners; webhooks are taken from then on. After
+  // ReadFiles(). Errors: whatever keeps a part from starting, saying which.
+  absl::Status Start();
+
+  // Once it was started.
   Ports ports() const;
 
   // /readyz and the health service say so from now on.
@@ -54,9 +57,7 @@ class Server {
 
  private:
   struct Parts;
-  explicit Server(std::unique_ptr<Parts> parts);
-
-  std::unique_ptr<Parts> parts_;
+  const std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace enveloperelay

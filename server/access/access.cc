@@ -66,41 +66,38 @@ absl::Status ExpiredToken() {
 
 }  // namespace
 
-Access::Access(const Clock& clock) : Access(AccessOptions{}, clock) {}
-
-Access::Access(const AccessOptions& options, const Clock& clock)
+Access::Access(const Clock& clock, AccessOptions options)
     : clock_(clock),
-      certificates_(options.certificates),
-      tokens_used_(!options.token_file.empty()),
-      knows_callers_(options.certificates || !options.token_file.empty()),
-      open_(!knows_callers_ && options.policy_file.empty()) {}
+      options_(std::move(options)),
+      knows_callers_(options_.certificates || !options_.token_file.empty()),
+      open_(!knows_callers_ && options_.policy_file.empty()) {}
 
 Access::~Access() { OnChange(nullptr); }
 
-absl::StatusOr<std::unique_ptr<Access>> Access::Load(
-    const AccessOptions& options, WatchedFiles& files, const Clock& clock) {
-  std::unique_ptr<Access> access(new Access(options, clock));
-  // Reads a file of T into `field` of the rules.
-  const auto watch =
-      [&]<typename T>(const std::string& path,
-                      std::shared_ptr<const T> Rules::* field) -> absl::Status {
-    if (path.empty()) return absl::OkStatus();
-    return files.Watch({path},
-                       [rules = access->rules_, path, field](
-                           std::span<const std::string> texts) -> absl::Status {
-                         absl::StatusOr<T> parsed = T::Parse(texts[0], path);
-                         if (!parsed.ok()) return parsed.status();
-                         const MutexLock lock(rules->mutex);
-                         (*rules).*field =
-                             std::make_shared<const T>(*std::move(parsed));
-                         if (rules->on_change) rules->on_change();
-                         return absl::OkStatus();
-                       });
-  };
-  absl::Status status = watch(options.token_file, &Rules::tokens);
-  if (status.ok()) status = watch(options.policy_file, &Rules::policy);
-  if (!status.ok()) return status;
-  return access;
+template <typename T>
+absl::Status Access::Watch(WatchedFiles& files, const std::string& path,
+                           std::shared_ptr<const T> Rules::* field) {
+  if (path.empty()) return absl::OkStatus();
+  // The files may outlast this, so they have a share in the rules.
+  return files.Watch({path},
+                     [rules = rules_, path, field](
+                         std::span<const std::string> texts) -> absl::Status {
+                       absl::StatusOr<T> parsed = T::Parse(texts.front(), path);
+                       if (!parsed.ok()) return parsed.status();
+                       const MutexLock lock(rules->mutex);
+                       (*rules).*field =
+                           std::make_shared<const T>(*std::move(parsed));
+                       if (rules->on_change) rules->on_change();
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status Access::WatchTokens(WatchedFiles& files) {
+  return Watch(files, options_.token_file, &Rules::tokens);
+}
+
+absl::Status Access::WatchPolicy(WatchedFiles& files) {
+  return Watch(files, options_.policy_file, &Rules::policy);
 }
 
 std::shared_ptr<const TokenFile> Access::tokens() const {
@@ -115,10 +112,10 @@ std::shared_ptr<const Policy> Access::policy() const {
 
 absl::StatusOr<Caller> Access::Identify(const Presented& presented) const {
   // A token is meant for just this call, a certificate for the connection.
-  if (tokens_used_ && !presented.authorization.empty()) {
+  if (!options_.token_file.empty() && !presented.authorization.empty()) {
     return IdentifyByToken(presented);
   }
-  if (certificates_ && presented.certificate) {
+  if (options_.certificates && presented.certificate) {
     std::string principal = PrincipalOf(presented);
     if (principal.empty()) {
       return absl::UnauthenticatedError(
@@ -127,14 +124,16 @@ absl::StatusOr<Caller> Access::Identify(const Presented& presented) const {
     }
     return Caller{.principal = std::move(principal), .token_hash = {}};
   }
-  if (!certificates_ && !tokens_used_) {
+  if (!options_.certificates && options_.token_file.empty()) {
     return Caller{.principal = std::string(kAnonymous), .token_hash = {}};
   }
   return absl::UnauthenticatedError(absl::StrCat(
       "no credentials; this relay asks for ",
-      tokens_used_ ? "the metadata authorization with 'Bearer TOKEN'" : "",
-      tokens_used_ && certificates_ ? ", or " : "",
-      certificates_ ? "a client certificate" : ""));
+      !options_.token_file.empty()
+          ? "the metadata authorization with 'Bearer TOKEN'"
+          : "",
+      !options_.token_file.empty() && options_.certificates ? ", or " : "",
+      options_.certificates ? "a client certificate" : ""));
 }
 
 absl::StatusOr<Caller> Access::IdentifyByToken(

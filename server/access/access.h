@@ -34,16 +34,18 @@ struct AccessOptions {
 // change. Thread-safe.
 class Access {
  public:
-  // Asks nobody who they are, and allows everything.
-  explicit Access(const Clock& clock);
-  // Reads the files, and again whenever `files` finds them changed. Both
-  // outlive it. Errors: kInvalidArgument and those of ReadFile, saying where
-  // and why.
-  static absl::StatusOr<std::unique_ptr<Access>> Load(
-      const AccessOptions& options, WatchedFiles& files, const Clock& clock);
+  // By default it asks nobody who they are, and allows everything. The files
+  // are yet to be read. `clock` outlives it.
+  explicit Access(const Clock& clock, AccessOptions options = {});
   ~Access();
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
+
+  // Each reads its file, if there is one, and again whenever `files` finds it
+  // changed. Errors: kInvalidArgument and those of ReadFile, saying where and
+  // why.
+  absl::Status WatchTokens(WatchedFiles& files);
+  absl::Status WatchPolicy(WatchedFiles& files);
 
   // Whether some callers can be told apart.
   bool knows_callers() const { return knows_callers_; }
@@ -81,16 +83,16 @@ class Access {
     std::function<void()> on_change ABSL_GUARDED_BY(mutex);
   };
 
-  Access(const AccessOptions& options, const Clock& clock);
-
+  template <typename T>
+  absl::Status Watch(WatchedFiles& files, const std::string& path,
+                     std::shared_ptr<const T> Rules::* field);
   std::shared_ptr<const TokenFile> tokens() const;
   std::shared_ptr<const Policy> policy() const;
   absl::StatusOr<Caller> IdentifyByToken(const Presented& presented) const;
   absl::Status CheckToken(const Caller& caller) const;
 
   const Clock& clock_;
-  const bool certificates_;
-  const bool tokens_used_;
+  const AccessOptions options_;
   const bool knows_callers_;
   const bool open_;
   const std::shared_ptr<Rules> rules_ = std::make_shared<Rules>();

@@ -25,37 +25,29 @@ IngressKeys::IngressKeys(prometheus::Registry& registry)
       tokens_(std::make_shared<Tokens>()),
       signing_secrets_(std::make_shared<SigningSecrets>()) {}
 
-absl::StatusOr<std::shared_ptr<IngressKeys>> IngressKeys::Watch(
-    const Files& files, WatchedFiles& watched, prometheus::Registry& registry) {
-  auto keys = std::make_shared<IngressKeys>(registry);
-  // The files may outlast whoever uses the keys, so they have a share in them.
-  if (!files.tokens.empty()) {
-    absl::Status status = watched.Watch(
-        {files.tokens},
-        [keys, path = files.tokens](std::span<const std::string> texts) {
-          absl::StatusOr<TokenSet> set = TokenSet::Parse(texts.front(), path);
-          if (!set.ok()) return set.status();
-          spdlog::info("tokens in force: {}",
-                       absl::StrJoin(set->names(), ", "));
-          keys->SetTokens(*std::move(set));
-          return absl::OkStatus();
-        });
-    if (!status.ok()) return status;
-  }
-  if (!files.signing_secrets.empty()) {
-    absl::Status status = watched.Watch(
-        {files.signing_secrets}, [keys, path = files.signing_secrets](
-                                     std::span<const std::string> texts) {
-          absl::StatusOr<SigningSecrets> secrets =
-              SigningSecrets::Parse(texts.front(), path);
-          if (!secrets.ok()) return secrets.status();
-          spdlog::info("signing secrets in force: {}", secrets->count());
-          keys->SetSigningSecrets(*std::move(secrets));
-          return absl::OkStatus();
-        });
-    if (!status.ok()) return status;
-  }
-  return keys;
+absl::Status IngressKeys::WatchTokens(const std::shared_ptr<IngressKeys>& keys,
+                                      const std::string& path,
+                                      WatchedFiles& files) {
+  return files.Watch({path}, [keys, path](std::span<const std::string> texts) {
+    absl::StatusOr<TokenSet> set = TokenSet::Parse(texts.front(), path);
+    if (!set.ok()) return set.status();
+    spdlog::info("tokens in force: {}", absl::StrJoin(set->names(), ", "));
+    keys->SetTokens(*std::move(set));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status IngressKeys::WatchSigningSecrets(
+    const std::shared_ptr<IngressKeys>& keys, const std::string& path,
+    WatchedFiles& files) {
+  return files.Watch({path}, [keys, path](std::span<const std::string> texts) {
+    absl::StatusOr<SigningSecrets> secrets =
+        SigningSecrets::Parse(texts.front(), path);
+    if (!secrets.ok()) return secrets.status();
+    spdlog::info("signing secrets in force: {}", secrets->count());
+    keys->SetSigningSecrets(*std::move(secrets));
+    return absl::OkStatus();
+  });
 }
 
 std::shared_ptr<const IngressKeys::Tokens> IngressKeys::tokens() const {

@@ -26,21 +26,18 @@ class IngressKeys {
     // In the order of the tokens.
     std::vector<std::shared_ptr<TokenUses::Use>> uses;
   };
-  // Paths; empty: no token, or no signature, is asked for.
-  struct Files {
-    std::string tokens;
-    std::string signing_secrets;
-  };
-
   // Neither tokens nor secrets. `registry` must outlive this.
   explicit IngressKeys(prometheus::Registry& registry);
 
-  // Reads the files, now and again whenever they change; one that is wrong
-  // leaves what was read before in force.
-  // Errors: as of TokenSet::Load and SigningSecrets::Load.
-  static absl::StatusOr<std::shared_ptr<IngressKeys>> Watch(
-      const Files& files, WatchedFiles& watched,
-      prometheus::Registry& registry);
+  // Each reads a file for `keys`, now and again whenever it changes; one that
+  // is wrong leaves what was read before in force. `files` may outlast whoever
+  // uses the keys, so it has a share in them.
+  // Errors: kInvalidArgument, naming file and line, and those of ReadFile.
+  static absl::Status WatchTokens(const std::shared_ptr<IngressKeys>& keys,
+                                  const std::string& path, WatchedFiles& files);
+  static absl::Status WatchSigningSecrets(
+      const std::shared_ptr<IngressKeys>& keys, const std::string& path,
+      WatchedFiles& files);
 
   // Never null.
   std::shared_ptr<const Tokens> tokens() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -115,13 +115,6 @@ absl::Status CheckSignatureFields(const SignatureFields& fields,
   return absl::OkStatus();
 }
 
-absl::StatusOr<SigningSecrets> SigningSecrets::Load(const std::string& path) {
-  const absl::StatusOr<std::string> text =
-      ReadFile(path, WatchedFiles::kFileBytesMax);
-  if (!text.ok()) return text.status();
-  return Parse(*text, path);
-}
-
 absl::StatusOr<SigningSecrets> SigningSecrets::Parse(std::string_view text,
                                                      std::string_view path) {
   SigningSecrets secrets;

@@ -48,14 +48,10 @@ class SigningSecrets {
   // No secrets: no signature is asked for.
   SigningSecrets() = default;
 
-  // Reads a file of secrets: one a line, `whsec_` and the key in base64, none
-  // twice. Spaces around it, empty lines and lines that begin with '#' do not
-  // count.
-  // Errors: kInvalidArgument (names file and line, never what stands there; a
-  // file without a secret is one, too), and as of ReadFile.
-  static absl::StatusOr<SigningSecrets> Load(const std::string& path);
-
-  // As Load, of a text that was read from `path`.
+  // Reads the text of a file of secrets: one a line, `whsec_` and the key in
+  // base64, none twice. Spaces around it, empty lines and lines that begin with
+  // '#' do not count. Errors: kInvalidArgument (names file and line, never what
+  // stands there; a file without a secret is one, too).
   static absl::StatusOr<SigningSecrets> Parse(std::string_view text,
                                               std::string_view path);
 

@@ -77,13 +77,6 @@ size_t TokenSet::Same(const Padded& a, const Padded& b) {
   return static_cast<size_t>(1 ^ (difference | (0 - difference)) >> 63U);
 }
 
-absl::StatusOr<TokenSet> TokenSet::Load(const std::string& path) {
-  const absl::StatusOr<std::string> text =
-      ReadFile(path, WatchedFiles::kFileBytesMax);
-  if (!text.ok()) return text.status();
-  return Parse(*text, path);
-}
-
 absl::StatusOr<TokenSet> TokenSet::Parse(std::string_view text,
                                          std::string_view path) {
   TokenSet set;

@@ -38,10 +38,7 @@ class TokenSet {
   //          on a line without one is token-1 if it is the first in the file,
   //          token-2 if it is the second, and so on.
   // Errors: kInvalidArgument (names file and line, never what stands there; a
-  // file without a token is one, too), and as of ReadFile.
-  static absl::StatusOr<TokenSet> Load(const std::string& path);
-
-  // As Load, of a text that was read from `path`.
+  // file without a token is one, too).
   static absl::StatusOr<TokenSet> Parse(std::string_view text,
                                         std::string_view path);
 

@@ -5,17 +5,20 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
+#include "server/base/watched_files.h"
 #include "server/ingress/tokens.h"
 
 namespace enveloperelay {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
@@ -106,6 +109,18 @@ TEST_F(IngressKeysTest, ARequestMayOutliveItsToken) {
   EXPECT_THAT(Requests(), ElementsAre(Pair("new", 0), Pair("old", 1)));
   held.reset();
   EXPECT_THAT(Requests(), ElementsAre(Pair("new", 0)));
+}
+
+TEST_F(IngressKeysTest, AFileThatCannotBeReadIsAnErrorThatSaysWhich) {
+  WatchedFiles files;
+  const auto keys = std::make_shared<IngressKeys>(registry_);
+  for (const auto& watch :
+       {IngressKeys::WatchTokens, IngressKeys::WatchSigningSecrets}) {
+    EXPECT_EQ(watch(keys, "/nonexistent/keys", files).code(),
+              absl::StatusCode::kNotFound);
+    EXPECT_THAT(std::string(watch(keys, "/", files).message()),
+                HasSubstr("/ is no file"));
+  }
 }
 
 }  // namespace

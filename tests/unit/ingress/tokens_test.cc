@@ -142,14 +142,5 @@ TEST(TokensTest, LimitsTheirNumber) {
   EXPECT_THAT(ErrorOf(text + kTwo), HasSubstr("line 65: at most 64 tokens"));
 }
 
-TEST(TokensTest, AFileThatIsNotThereIsNotFound) {
-  EXPECT_EQ(TokenSet::Load("/nonexistent/tokens").status().code(),
-            absl::StatusCode::kNotFound);
-}
-
-TEST(TokensTest, ADirectoryIsNoTokenFile) {
-  EXPECT_FALSE(TokenSet::Load("/").ok());
-}
-
 }  // namespace
 }  // namespace enveloperelay
