@@ -10,9 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
-#include <ios>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/check.h"
+#include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
 namespace enveloperelay::testing {
@@ -91,11 +89,6 @@ int OpenPidfd(pid_t pid) {
   return fd;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 ChildProcess::ChildProcess(const Command& command)
@@ -146,8 +139,8 @@ FinishedCommand RunCommand(Command command, absl::Duration timeout) {
   std::optional<ExitStatus> status = process.Wait(timeout);
   if (!status.has_value()) status = process.Kill();
   return {.status = *status,
-          .output = ReadFile(command.output_file),
-          .errors = ReadFile(command.error_file)};
+          .output = ContentOf(command.output_file),
+          .errors = ContentOf(command.error_file)};
 }
 
 }  // namespace enveloperelay::testing

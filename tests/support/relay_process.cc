@@ -16,8 +16,6 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
-#include <ios>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,14 +31,10 @@
 #include "absl/time/time.h"
 #include "server/base/check.h"
 #include "tests/support/child_process.h"
+#include "tests/support/files.h"
 
 namespace enveloperelay::testing {
 namespace {
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 bool CanBind(uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -154,7 +148,7 @@ absl::Status RelayProcess::Spawn() {
 }
 
 bool RelayProcess::ReadPorts() {
-  const std::string text = ReadFile(PortsFile());
+  const std::string text = ContentOf(PortsFile());
   if (text.empty()) return false;
   const boost::json::value ports = boost::json::parse(text);
   const auto port = [&ports](const char* name) {
@@ -182,7 +176,7 @@ absl::StatusOr<ExitStatus> RelayProcess::WaitForExit(absl::Duration timeout) {
       absl::StrCat("the relay still runs; its log:\n", Log()));
 }
 
-std::string RelayProcess::Log() const { return ReadFile(LogFile()); }
+std::string RelayProcess::Log() const { return ContentOf(LogFile()); }
 
 absl::Status RelayProcess::WaitForLog(std::string_view text,
                                       absl::Duration timeout) const {

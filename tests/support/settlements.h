@@ -33,6 +33,17 @@ inline std::vector<std::string> Summaries(
   return summaries;
 }
 
+// What the calls settled, in order.
+inline std::vector<std::string> Summaries(
+    const std::vector<v1::AcknowledgeRequest>& requests) {
+  std::vector<std::string> all;
+  for (const v1::AcknowledgeRequest& request : requests) {
+    const std::vector<std::string> summaries = Summaries(request);
+    all.insert(all.end(), summaries.begin(), summaries.end());
+  }
+  return all;
+}
+
 }  // namespace enveloperelay::testing
 
 #endif  // ENVELOPE_RELAY_TESTS_SUPPORT_SETTLEMENTS_H_

@@ -8,12 +8,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <cstdio>
-#include <fstream>
-#include <ios>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -177,15 +173,6 @@ TestIdentity TestCa::Issue(const TestSubject& subject, Use use) const {
   }
   Sign(x509.get(), x509_.get(), key_.get());
   return {.certificate = PemOf(x509.get()), .key = PemOf(key.get())};
-}
-
-void WriteFileAtOnce(const std::string& path, std::string_view text) {
-  const std::string temporary = path + ".new";
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  RELAY_CHECK(file.good());
-  RELAY_CHECK(std::rename(temporary.c_str(), path.c_str()) == 0);
 }
 
 }  // namespace enveloperelay::testing

@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -57,9 +56,6 @@ class TestCa {
   std::shared_ptr<X509> x509_;
   std::string certificate_;
 };
-
-// Puts `text` at `path` in one step, whatever is there.
-void WriteFileAtOnce(const std::string& path, std::string_view text);
 
 }  // namespace enveloperelay::testing
 

@@ -22,6 +22,7 @@
 #include "server/base/sha256.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/support/event_stream.h"
+#include "tests/support/files.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/status_details.h"
 #include "tests/support/temp_dir.h"

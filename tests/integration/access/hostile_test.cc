@@ -21,6 +21,7 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/support/event_stream.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/raw_http2.h"
 #include "tests/support/relay_process.h"

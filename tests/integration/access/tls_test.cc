@@ -19,6 +19,7 @@
 #include "tests/integration/access/access_relay_test.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
+#include "tests/support/files.h"
 #include "tests/support/test_ca.h"
 
 namespace enveloperelay::testing {

@@ -6,8 +6,8 @@
 
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,7 +16,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "boost/asio/io_context.hpp"
@@ -31,6 +30,7 @@
 #include "tests/support/closed_port.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_subscription_service.h"
+#include "tests/support/files.h"
 #include "tests/support/scripted_event_service.h"
 #include "tests/support/scripted_http_server.h"
 #include "tests/support/temp_dir.h"
@@ -43,11 +43,13 @@ using ::enveloperelay::testing::ChildProcess;
 using ::enveloperelay::testing::ClosedPort;
 using ::enveloperelay::testing::Command;
 using ::enveloperelay::testing::Confirmation;
+using ::enveloperelay::testing::ContentOf;
 using ::enveloperelay::testing::Delivery;
 using ::enveloperelay::testing::Eventually;
 using ::enveloperelay::testing::ExitStatus;
 using ::enveloperelay::testing::FakeSubscriptionService;
 using ::enveloperelay::testing::FinishedCommand;
+using ::enveloperelay::testing::Lines;
 using ::enveloperelay::testing::Refusal;
 using ::enveloperelay::testing::RunCommand;
 using ::enveloperelay::testing::ScriptedEventService;
@@ -69,17 +71,6 @@ using ::testing::UnorderedElementsAre;
 
 constexpr ExitStatus kSuccess{.code = 0, .signal = 0};
 constexpr ExitStatus kFailure{.code = 1, .signal = 0};
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines =
-      absl::StrSplit(std::string(text), '\n', absl::SkipEmpty());
-  return lines;
-}
 
 std::string Json(const google::protobuf::Message& message) {
   std::string json;
@@ -451,7 +442,7 @@ TEST(EnvelopectlConsumeTest, DoesNotSettleAsDoneWhatItCouldNotPrint) {
   ChildProcess consumer(command);
 
   EXPECT_EQ(consumer.Wait(absl::Minutes(1)), kFailure);
-  EXPECT_THAT(ReadFile(command.error_file),
+  EXPECT_THAT(ContentOf(command.error_file),
               HasSubstr("No space left on device"));
   EXPECT_THAT(Settled(relay, 1),
               ElementsAre(StartsWith("RETRY: cannot write")));
@@ -509,9 +500,9 @@ TEST(EnvelopectlConsumeTest, GivesACommandTheEventAsJson) {
                                "cat >> " + directory.File("events")});
 
   EXPECT_EQ(consumed.status, kSuccess) << consumed.errors;
-  EXPECT_EQ(ReadFile(directory.File("events")),
+  EXPECT_EQ(ContentOf(directory.File("events")),
             Json(Events(2)[0]) + "\n" + Json(Events(2)[1]) + "\n");
-  EXPECT_EQ(consumed.output, ReadFile(directory.File("events")));
+  EXPECT_EQ(consumed.output, ContentOf(directory.File("events")));
 }
 
 TEST(EnvelopectlConsumeTest, TakesACommandThatDoesNotReadTheEvent) {
@@ -592,8 +583,8 @@ TEST(EnvelopectlConsumeTest, EndsCleanlyAtASignal) {
     command.error_file = directory.File("errors");
     ChildProcess consumer(command);
     ASSERT_TRUE(Eventually([&] {
-      return std::ifstream(directory.File("begun")).good();
-    })) << ReadFile(command.error_file);
+      return std::filesystem::exists(directory.File("begun"));
+    })) << ContentOf(command.error_file);
 
     consumer.Signal(signal);
     // What was not begun is given back before the command has ended.
@@ -605,7 +596,7 @@ TEST(EnvelopectlConsumeTest, EndsCleanlyAtASignal) {
 
     EXPECT_EQ(consumer.Wait(absl::Minutes(1)), kSuccess);
     EXPECT_THAT(Settled(relay, 3), ElementsAre("DONE", "RELEASE", "RELEASE"));
-    EXPECT_EQ(ReadFile(command.error_file), "");
+    EXPECT_EQ(ContentOf(command.error_file), "");
   }
 }
 

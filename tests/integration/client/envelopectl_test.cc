@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstddef>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -21,7 +20,6 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "boost/json/parse.hpp"
 #include "boost/json/value.hpp"
@@ -30,6 +28,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/closed_port.h"
 #include "tests/support/eventually.h"
+#include "tests/support/files.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_ca.h"
@@ -40,9 +39,11 @@ namespace {
 using ::enveloperelay::testing::ChildProcess;
 using ::enveloperelay::testing::ClosedPort;
 using ::enveloperelay::testing::Command;
+using ::enveloperelay::testing::ContentOf;
 using ::enveloperelay::testing::Eventually;
 using ::enveloperelay::testing::ExitStatus;
 using ::enveloperelay::testing::FinishedCommand;
+using ::enveloperelay::testing::Lines;
 using ::enveloperelay::testing::RelayOptions;
 using ::enveloperelay::testing::RelayProcess;
 using ::enveloperelay::testing::RunCommand;
@@ -62,19 +63,6 @@ using ::testing::StartsWith;
 
 constexpr ExitStatus kSuccess{.code = 0, .signal = 0};
 constexpr ExitStatus kFailure{.code = 1, .signal = 0};
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The lines of `text` that have an end.
-std::vector<std::string> Lines(std::string_view text) {
-  text = text.substr(0, text.rfind('\n') + 1);
-  std::vector<std::string> lines =
-      absl::StrSplit(std::string(text), '\n', absl::SkipEmpty());
-  return lines;
-}
 
 // Field `name` of each line, all of which are JSON objects.
 std::vector<std::string> Fields(std::string_view text, const char* name) {
@@ -174,7 +162,7 @@ TEST_F(EnvelopectlTest, SendsAFileAsItIs) {
   EXPECT_THAT(Lines(sent.output)[1], HasSubstr("\"duplicate\":true"));
   EXPECT_EQ(piped.output, Lines(sent.output)[1] + "\n");
   EXPECT_THAT(Run({"get", "1", "-o", "table"}).output,
-              EndsWith("\n\n" + ReadFile(directory_.File("body")) + "\n"));
+              EndsWith("\n\n" + ContentOf(directory_.File("body")) + "\n"));
 }
 
 TEST_F(EnvelopectlTest, KeepsToTheRate) {
@@ -366,15 +354,15 @@ TEST_F(EnvelopectlTest, StopsCleanlyAtASignal) {
     Send({});
     ChildProcess subscriber(command);
     ASSERT_TRUE(Eventually(
-        [&] { return Lines(ReadFile(command.output_file)).size() == 1; }));
+        [&] { return Lines(ContentOf(command.output_file)).size() == 1; }));
 
     subscriber.Signal(signal);
 
     EXPECT_EQ(subscriber.Wait(absl::Minutes(1)), kSuccess);
-    EXPECT_EQ(ReadFile(command.error_file), "");
+    EXPECT_EQ(ContentOf(command.error_file), "");
   }
   // The second run went on where the first had stopped.
-  EXPECT_EQ(Fields(ReadFile(directory_.File("output15")), "sequence"),
+  EXPECT_EQ(Fields(ContentOf(directory_.File("output15")), "sequence"),
             Numbers(2, 2));
 }
 
@@ -395,11 +383,11 @@ TEST_F(EnvelopectlTest, LosesNothingWhenItIsKilledAndResumes) {
     const size_t wanted = absl::Uniform<size_t>(random, 1, 400);
     std::vector<std::string> lines;
     ASSERT_TRUE(Eventually([&] {
-      lines = Lines(ReadFile(command.output_file));
+      lines = Lines(ContentOf(command.output_file));
       return lines.size() >= wanted || seen.size() + lines.size() >= kEvents;
     })) << seen.size();
     subscriber.Kill();
-    const auto sequences = Fields(ReadFile(command.output_file), "sequence");
+    const auto sequences = Fields(ContentOf(command.output_file), "sequence");
     size_t expected = std::stoull(sequences.at(0));
     // Nothing is left out: it begins at most one after what was seen.
     ASSERT_LE(expected, seen.size() + 1);
@@ -421,16 +409,16 @@ TEST_F(EnvelopectlTest, ConnectsAgainWhenTheRelayComesBack) {
   ChildProcess subscriber(command);
   Send({});
   ASSERT_TRUE(Eventually(
-      [&] { return Lines(ReadFile(command.output_file)).size() == 1; }));
+      [&] { return Lines(ContentOf(command.output_file)).size() == 1; }));
 
   relay_->Kill();
   ASSERT_TRUE(relay_->Restart().ok());
   Send({});
 
   EXPECT_TRUE(Eventually([&] {
-    return Lines(ReadFile(command.output_file)).size() == 2;
-  })) << ReadFile(command.error_file);
-  EXPECT_THAT(ReadFile(command.error_file),
+    return Lines(ContentOf(command.output_file)).size() == 2;
+  })) << ContentOf(command.error_file);
+  EXPECT_THAT(ContentOf(command.error_file),
               AllOf(HasSubstr("; trying again in "),
                     HasSubstr("envelopectl: connected again\n")));
 }

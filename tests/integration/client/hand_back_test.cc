@@ -54,16 +54,6 @@ absl::Status RunUntilFirstEvent(WorkerOptions options) {
   });
 }
 
-std::vector<std::string> Told(const ScriptedEventService& service) {
-  std::vector<std::string> told;
-  for (const v1::AcknowledgeRequest& request : service.acknowledgements()) {
-    for (std::string& summary : Summaries(request)) {
-      told.push_back(std::move(summary));
-    }
-  }
-  return told;
-}
-
 // The worker's stream: one event, and then nothing more.
 grpc::Status FirstStream(Call& call) {
   call.Send(Confirmation(0));
@@ -89,7 +79,8 @@ TEST(HandBackTest, TakesOverOnceMoreAndShortensTheLeaseOfWhatComes) {
   const absl::Status status = RunUntilFirstEvent(OptionsFor(service));
 
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_THAT(Told(service), ElementsAre("d1 DONE", "d2 EXTEND"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              ElementsAre("d1 DONE", "d2 EXTEND"));
   ASSERT_THAT(service.requests(), SizeIs(2));
   const v1::SubscribeRequest last = service.requests()[1];
   EXPECT_EQ(last.subscription(), "billing");
@@ -132,7 +123,7 @@ TEST(HandBackTest, WaitsForNoEventWhereNoneIsToCome) {
     EXPECT_TRUE(status.ok()) << status;
     EXPECT_LT(absl::Now() - begin, kSoon);
     EXPECT_THAT(service.requests(), SizeIs(2));
-    EXPECT_THAT(Told(service), ElementsAre("d1 DONE"));
+    EXPECT_THAT(Summaries(service.acknowledgements()), ElementsAre("d1 DONE"));
   }
 }
 
@@ -153,7 +144,7 @@ TEST(HandBackTest, ItsFailureIsNotTheWorkers) {
 
     EXPECT_TRUE(status.ok()) << status;
     EXPECT_THAT(service.requests(), SizeIs(2));
-    EXPECT_THAT(Told(service), ElementsAre("d1 DONE"));
+    EXPECT_THAT(Summaries(service.acknowledgements()), ElementsAre("d1 DONE"));
   }
 }
 

@@ -21,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "server/base/sha256.h"
 #include "tests/support/child_process.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"

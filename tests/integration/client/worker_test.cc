@@ -59,17 +59,6 @@ WorkerOptions OptionsFor(const ScriptedEventService& service) {
   return options;
 }
 
-// What the calls so far settled, in order.
-std::vector<std::string> Told(const ScriptedEventService& service) {
-  std::vector<std::string> told;
-  for (const v1::AcknowledgeRequest& request : service.acknowledgements()) {
-    for (std::string& summary : Summaries(request)) {
-      told.push_back(std::move(summary));
-    }
-  }
-  return told;
-}
-
 grpc::Status Unavailable() {
   return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
 }
@@ -194,8 +183,9 @@ TEST(WorkerTest, SettlesWhatTheHandlerReturns) {
   });
 
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_THAT(Told(service), UnorderedElementsAre("d1 DONE 1", "d1 RETRY 2",
-                                                  "d1 DEAD_LETTER 3"));
+  EXPECT_THAT(
+      Summaries(service.acknowledgements()),
+      UnorderedElementsAre("d1 DONE 1", "d1 RETRY 2", "d1 DEAD_LETTER 3"));
   for (const v1::AcknowledgeRequest& call : service.acknowledgements()) {
     EXPECT_EQ(call.subscription(), "billing");
   }
@@ -325,7 +315,8 @@ TEST(WorkerTest, TriesToSettleUntilTheRelayAnswers) {
   });
 
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_THAT(Told(service), ElementsAre("d1 DONE", "d1 DONE", "d1 DONE"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              ElementsAre("d1 DONE", "d1 DONE", "d1 DONE"));
   EXPECT_THAT(reasons, SizeIs(2));
 }
 
@@ -378,11 +369,13 @@ TEST(WorkerTest, ExtendsLeasesOfWhatRunsAndWhatWaits) {
 
   // Longer than the lease was.
   service.AwaitSettlements(3);
-  EXPECT_THAT(Told(service), Each("d1 EXTEND"));
+  EXPECT_THAT(Summaries(service.acknowledgements()), Each("d1 EXTEND"));
   handler.Return(1);
   handler.AwaitStarted(2);
-  ASSERT_TRUE(Eventually(
-      [&] { return std::ranges::count(Told(service), "d1 EXTEND 2 3") >= 1; }));
+  ASSERT_TRUE(Eventually([&] {
+    return std::ranges::count(Summaries(service.acknowledgements()),
+                              "d1 EXTEND 2 3") >= 1;
+  }));
   handler.Return(2);
   handler.Return(3);
   handler.AwaitStarted(3);
@@ -428,7 +421,7 @@ TEST(WorkerTest, DoesNotStartWhatItLostTheLeaseOf) {
   EXPECT_TRUE(run.Result().ok());
   EXPECT_THAT(handler.started(), UnorderedElementsAre(1, 3, 4));
   // A result is told all the same.
-  EXPECT_THAT(Told(service),
+  EXPECT_THAT(Summaries(service.acknowledgements()),
               ElementsAre("d1 EXTEND", "d1 DONE 3", "d1 DONE 1", "d2 DONE"));
 }
 
@@ -442,11 +435,13 @@ TEST(WorkerTest, StopReleasesWhatWasNotStartedAndWaitsForWhatRuns) {
 
   worker.Stop();
   service.AwaitSettlements(1);
-  EXPECT_THAT(Told(service), ElementsAre("d1 RELEASE 2 3"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              ElementsAre("d1 RELEASE 2 3"));
   handler.Return(1);
 
   EXPECT_TRUE(run.Result().ok());
-  EXPECT_THAT(Told(service), ElementsAre("d1 RELEASE 2 3", "d1 DONE 1"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              ElementsAre("d1 RELEASE 2 3", "d1 DONE 1"));
   EXPECT_THAT(handler.started(), ElementsAre(1));
   EXPECT_EQ(worker.counts().released, 2);
 }
@@ -469,7 +464,7 @@ TEST(WorkerTest, GivesUpOnHandlersThatOutlastTheStopTimeout) {
     handler.Return(1);
   }
 
-  EXPECT_THAT(Told(service), IsEmpty());
+  EXPECT_THAT(Summaries(service.acknowledgements()), IsEmpty());
   // Another stream would take from the handler what it still has.
   EXPECT_THAT(service.requests(), SizeIs(1));
 }
@@ -566,8 +561,9 @@ TEST(WorkerTest, DropsWhatWasNotStartedWhenTheStreamBreaks) {
 
   EXPECT_TRUE(run.Result().ok());
   EXPECT_THAT(handler.started(), UnorderedElementsAre(1, 2, 3));
-  EXPECT_THAT(Told(service), Contains("d1 DONE 1"));
-  EXPECT_THAT(Told(service), Not(Contains(HasSubstr("RELEASE"))));
+  EXPECT_THAT(Summaries(service.acknowledgements()), Contains("d1 DONE 1"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              Not(Contains(HasSubstr("RELEASE"))));
 }
 
 TEST(WorkerTest, DoesNotHandleTwiceWhatIsDeliveredAgainWhileItRuns) {
@@ -601,7 +597,8 @@ TEST(WorkerTest, DoesNotHandleTwiceWhatIsDeliveredAgainWhileItRuns) {
 
   EXPECT_TRUE(run.Result().ok());
   EXPECT_THAT(handler.started(), ElementsAre(1, 2));
-  EXPECT_THAT(Told(service), IsSupersetOf({"d1 DONE", "d2 DONE 1"}));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              IsSupersetOf({"d1 DONE", "d2 DONE 1"}));
 }
 
 TEST(WorkerTest, GivesBackWhatWaitsWhenAStreamEndsAsPlanned) {
@@ -623,7 +620,8 @@ TEST(WorkerTest, GivesBackWhatWaitsWhenAStreamEndsAsPlanned) {
   handler.AwaitStarted(1);
   started.set_value();
   service.AwaitSettlements(1);
-  EXPECT_THAT(Told(service), ElementsAre("d1 RELEASE 2"));
+  EXPECT_THAT(Summaries(service.acknowledgements()),
+              ElementsAre("d1 RELEASE 2"));
   handler.Return(1);
   ASSERT_TRUE(Eventually([&] { return service.requests().size() == 2; }));
   worker.Stop();
@@ -685,7 +683,7 @@ TEST_P(WorkerRefusalTest, EndsTheWorkerWhenWhatRunsIsSettled) {
   const std::optional<ErrorInfo> info = GetErrorInfo(status);
   ASSERT_TRUE(info.has_value()) << status;
   EXPECT_EQ(info->reason, GetParam().reason);
-  EXPECT_THAT(Told(service), ElementsAre("d1 DONE"));
+  EXPECT_THAT(Summaries(service.acknowledgements()), ElementsAre("d1 DONE"));
   EXPECT_THAT(service.requests(), SizeIs(1));
 }
 

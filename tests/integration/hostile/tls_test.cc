@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/hostile/hostile_test.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/raw_tls.h"
 #include "tests/support/temp_dir.h"

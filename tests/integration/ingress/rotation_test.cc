@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/integration/ingress/relay_test.h"
 #include "tests/support/eventually.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/relay_process.h"
 
@@ -198,8 +199,7 @@ TEST_F(RotationTest, BlanksATokenThatWasRemovedWhileItsBodyWasOnTheWay) {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(relay_->data_dir())) {
     if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    stored.append(std::istreambuf_iterator<char>(file), {});
+    stored += ContentOf(entry.path());
   }
   EXPECT_THAT(stored, HasSubstr("https://a/*"));
   EXPECT_THAT(stored, AllOf(Not(HasSubstr(kToken)), Not(HasSubstr(kNewToken))));

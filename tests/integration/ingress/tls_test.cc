@@ -20,6 +20,7 @@
 #include "tests/integration/ingress/relay_test.h"
 #include "tests/support/child_process.h"
 #include "tests/support/eventually.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/raw_tls.h"
 #include "tests/support/relay_process.h"

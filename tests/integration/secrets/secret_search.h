@@ -4,9 +4,6 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <fstream>
-#include <ios>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +15,7 @@
 #include "google/protobuf/message.h"
 #include "grpcpp/support/status.h"
 #include "gtest/gtest.h"
+#include "tests/support/files.h"
 
 namespace enveloperelay::testing {
 
@@ -90,8 +88,7 @@ class SecretSearch {
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(directory)) {
       if (!entry.is_regular_file()) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      const std::string text = ContentOf(entry.path());
       all += text;
       LookThrough(entry.path().string(), text);
       LookThrough("the name of a file", entry.path().filename().string());

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +25,7 @@
 #include "tests/integration/grpc/grpc_relay_test.h"
 #include "tests/integration/secrets/secret_search.h"
 #include "tests/support/event_stream.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/raw_http2.h"
 #include "tests/support/relay_process.h"
@@ -275,9 +275,8 @@ TEST_F(SecretsTest, NoSecretGetsOutOfLoggingInJson) {
 TEST_F(SecretsTest, NoSecretIsAmongTheArgumentsOrTheEnvironment) {
   StartRelay({});
   for (const char* const name : {"cmdline", "environ"}) {
-    std::ifstream file(absl::StrFormat("/proc/%d/%s", relay_->pid(), name),
-                       std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string text =
+        ContentOf(absl::StrFormat("/proc/%d/%s", relay_->pid(), name));
     EXPECT_NE(text, "");
     search_.LookThrough(name, text);
   }

@@ -35,6 +35,7 @@
 #include "tests/integration/access/access_relay_test.h"
 #include "tests/integration/secrets/secret_search.h"
 #include "tests/support/event_stream.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/raw_tls.h"
 #include "tests/support/relay_process.h"

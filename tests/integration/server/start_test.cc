@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/child_process.h"
 #include "tests/support/eventually.h"
+#include "tests/support/files.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
@@ -168,8 +168,7 @@ TEST(StartTest, ReplacesThePortsFileInOneStep) {
 
   std::string text = old;
   ASSERT_TRUE(Eventually([&path, &old, &text] {
-    std::ifstream file(path);
-    text = std::string(std::istreambuf_iterator<char>(file), {});
+    text = ContentOf(path);
     return text != old;
   }));
   EXPECT_THAT(text,

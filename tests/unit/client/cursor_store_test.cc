@@ -2,13 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
 namespace enveloperelay::client {
@@ -18,11 +18,6 @@ using ::testing::HasSubstr;
 
 void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
-}
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 class FileCursorStoreTest : public ::testing::Test {
@@ -52,7 +47,7 @@ TEST_F(FileCursorStoreTest, ReturnsWhatWasStoredLast) {
 TEST_F(FileCursorStoreTest, WritesOneLineAndLeavesNoOtherFile) {
   ASSERT_TRUE(store_.Store("abc").ok());
 
-  EXPECT_EQ(ReadFile(path_), "abc\n");
+  EXPECT_EQ(testing::ContentOf(path_), "abc\n");
   EXPECT_EQ(
       std::distance(std::filesystem::directory_iterator(directory_.path()),
                     std::filesystem::directory_iterator()),
