@@ -9,6 +9,11 @@
 
 namespace enveloperelay {
 
+// What may be wrong with a record.
+inline constexpr std::string_view kMissing = "it is missing";
+inline constexpr std::string_view kMisfit =
+    "header and frame do not fit together";
+
 // Returns kDataLoss: the record at `sequence` cannot be read; `detail` says
 // why. CorruptSequence() finds the sequence in it again.
 absl::Status CorruptRecord(Sequence sequence, std::string_view detail);

@@ -49,7 +49,8 @@ struct ReadLimits {
   size_t bytes_max;
 };
 
-// What a read returned: records in log order.
+// What a read returned: records in log order. A chunk may hold more than its
+// span; see EventLog::Read.
 struct LogRange {
   std::vector<ChunkSpan> spans;
   // All the read looked at, up to here, is in `spans`; read on after it.
@@ -86,7 +87,8 @@ class EventLog {
 
   // Returns records after `after`; none if it is the end of the log or past
   // it. Records before a damaged one are returned, and the error comes when the
-  // damaged one is the first. Blocks on the disk.
+  // damaged one is the first. What the last chunk holds behind its span are the
+  // records that follow, read along with the others. Blocks on the disk.
   // Errors: kOutOfRange (records after `after` are no longer retained),
   // kDataLoss (damaged record; see CorruptSequence), kUnavailable.
   virtual absl::StatusOr<LogRange> Read(Sequence after,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
@@ -112,6 +113,7 @@ void GroupCommit::PrepareAppends(const std::vector<PendingAppend>& appends,
       parts_.store.FindEventIds(ids);
 
   draft.last = parts_.extent.last();
+  const uint64_t begin_offset = draft.last.end_offset;
   draft.chunk->bytes.reserve(bytes);
   draft.chunk->records.reserve(appends.size());
   std::unordered_map<std::string_view, Sequence> added;
@@ -130,6 +132,7 @@ void GroupCommit::PrepareAppends(const std::vector<PendingAppend>& appends,
       draft.answers.emplace_back(stored[i].status());
     }
   }
+  parts_.store.PutRecords(*draft.chunk, begin_offset, draft.batch);
 }
 
 void GroupCommit::AddRecord(const EncodedEvent& event, Draft& draft) const {
@@ -140,10 +143,9 @@ void GroupCommit::AddRecord(const EncodedEvent& event, Draft& draft) const {
   Chunk& chunk = *draft.chunk;
   AppendRecord(event, Cursor{parts_.extent.log_id(), last.sequence},
                last.receive_time_micros, chunk);
-  const RecordRef& ref = chunk.records.back();
-  last.end_offset += ref.size();
-  parts_.store.PutRecord(chunk, ref, last.end_offset, event.event_id,
-                         event.envelope_id, draft.batch);
+  last.end_offset += chunk.records.back().size();
+  parts_.store.PutIndexEntries(last.sequence, event.event_id, event.envelope_id,
+                               draft.batch);
 }
 
 absl::Status GroupCommit::Write(Draft& draft) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -74,6 +75,9 @@ bool IsWholeFrame(std::string_view frame, uint32_t event) {
          size == frame.size() - event;
 }
 
+// Of a group's key, behind the last sequence; a group of one has none.
+constexpr size_t kGroupCountSize = 4;
+
 }  // namespace
 
 std::string EncodeSequence(Sequence sequence) {
@@ -125,25 +129,75 @@ std::optional<Sequence> EnvelopeKeySequence(std::string_view key) {
   return DecodeSequence(key.substr(key.size() - kSequenceSize));
 }
 
-std::string EncodeRecordHeader(const RecordRef& ref, uint64_t end_offset) {
+std::string EncodeGroupKey(Sequence last, uint32_t count) {
+  std::string key = EncodeSequence(last);
+  if (count > 1) AppendInteger(count, key);
+  return key;
+}
+
+std::optional<Sequence> GroupKeyLast(std::string_view key) {
+  if (key.size() == kSequenceSize + kGroupCountSize) {
+    key.remove_suffix(kGroupCountSize);
+  }
+  return DecodeSequence(key);
+}
+
+std::string EncodeGroupHeaders(std::span<const RecordRef> records,
+                               uint64_t begin_offset) {
   std::string bytes;
-  AppendInteger(end_offset, bytes);
-  AppendInteger(ref.receive_time_micros, bytes);
-  AppendInteger(ref.event - ref.begin, bytes);
-  AppendInteger(ref.payload - ref.begin, bytes);
+  bytes.reserve(records.size() * kRecordHeaderSize);
+  for (const RecordRef& ref : records) {
+    AppendInteger(begin_offset + (ref.end - records.front().begin), bytes);
+    AppendInteger(ref.receive_time_micros, bytes);
+    AppendInteger(ref.event - ref.begin, bytes);
+    AppendInteger(ref.payload - ref.begin, bytes);
+  }
   return bytes;
 }
 
-std::optional<StoredRecord> DecodeRecord(Sequence sequence,
-                                         std::string_view value) {
-  if (value.size() <= kRecordHeaderSize) return std::nullopt;
+std::optional<StoredGroup> StoredGroup::Decode(std::string_view key,
+                                               std::string_view value) {
+  const std::optional<Sequence> last = GroupKeyLast(key);
+  if (!last.has_value()) return std::nullopt;
+  const uint32_t count = key.size() > kSequenceSize
+                             ? LoadInteger<uint32_t>(key, kSequenceSize)
+                             : 1;
+  if (count == 0 || count > last->value) return std::nullopt;
+  // Every record has a frame behind the headers.
+  if (value.size() / (kRecordHeaderSize + 1) < count) return std::nullopt;
+  return StoredGroup(Sequence{last->value - count + 1}, *last, value);
+}
+
+StoredGroup::StoredGroup(Sequence first, Sequence last, std::string_view value)
+    : first_(first), last_(last) {
+  const size_t count = last.value - first.value + 1;
+  headers_ = value.substr(0, count * kRecordHeaderSize);
+  frames_ = value.substr(headers_.size());
+  last_end_offset_ = EndOffset(count - 1);
+}
+
+uint64_t StoredGroup::EndOffset(size_t index) const {
+  return LoadInteger<uint64_t>(headers_, index * kRecordHeaderSize);
+}
+
+uint64_t StoredGroup::FrameEnd(size_t index) const {
+  return frames_.size() - (last_end_offset_ - EndOffset(index));
+}
+
+std::optional<StoredRecord> StoredGroup::Record(Sequence sequence) const {
+  const size_t index = sequence.value - first_.value;
+  const uint64_t begin = index == 0 ? 0 : FrameEnd(index - 1);
+  const uint64_t end = FrameEnd(index);
+  if (begin > end || end > frames_.size()) return std::nullopt;
+  const std::string_view header =
+      headers_.substr(index * kRecordHeaderSize, kRecordHeaderSize);
   const StoredRecord record{
       .position = {.sequence = sequence,
-                   .end_offset = LoadInteger<uint64_t>(value, 0),
-                   .receive_time_micros = LoadInteger<int64_t>(value, 8)},
-      .frame = value.substr(kRecordHeaderSize),
-      .event = LoadInteger<uint32_t>(value, 16),
-      .payload = LoadInteger<uint32_t>(value, 20)};
+                   .end_offset = LoadInteger<uint64_t>(header, 0),
+                   .receive_time_micros = LoadInteger<int64_t>(header, 8)},
+      .frame = frames_.substr(begin, end - begin),
+      .event = LoadInteger<uint32_t>(header, 16),
+      .payload = LoadInteger<uint32_t>(header, 20)};
   const bool fits = record.event <= record.payload &&
                     record.payload <= record.frame.size() &&
                     record.frame.size() <= record.position.end_offset &&

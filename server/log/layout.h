@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,7 @@
 namespace enveloperelay {
 
 // Version of what FORMAT.md describes.
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 
 // A record's place within everything that was ever appended. The default is
 // the place before the first record.
@@ -52,9 +53,21 @@ std::string EnvelopeKey(std::string_view envelope_id, Sequence sequence);
 // The sequence at the end of an EnvelopeKey; nothing if it is too short.
 std::optional<Sequence> EnvelopeKeySequence(std::string_view key);
 
-// The header in front of a stored frame. `ref` is the record's place in a
-// chunk, `end_offset` as in Position.
-std::string EncodeRecordHeader(const RecordRef& ref, uint64_t end_offset);
+// Records are stored in groups: those of one commit, or a part of them, under
+// one key and in one value. Most bytes of frames in a group, unless it is of a
+// single record: a look-up of one record reads its whole group.
+inline constexpr size_t kGroupBytesMax = size_t{64} << 10;
+
+// Key of a group: it sorts by the last sequence in it.
+std::string EncodeGroupKey(Sequence last, uint32_t count);
+// The last sequence; nothing if `key` is no such key.
+std::optional<Sequence> GroupKeyLast(std::string_view key);
+
+// What stands in front of the frames of a group: the headers of `records`, one
+// after the other in a chunk, the first of which begins at `begin_offset`
+// (counted as Position::end_offset).
+std::string EncodeGroupHeaders(std::span<const RecordRef> records,
+                               uint64_t begin_offset);
 
 // A stored record, read without looking into its event.
 struct StoredRecord {
@@ -67,10 +80,37 @@ struct StoredRecord {
   friend bool operator==(const StoredRecord&, const StoredRecord&) = default;
 };
 
-// Reads the value stored for `sequence`. Nothing if header and frame do not
-// fit together.
-std::optional<StoredRecord> DecodeRecord(Sequence sequence,
-                                         std::string_view value);
+// A group as it is stored. Its key and value must outlive it.
+class StoredGroup {
+ public:
+  // Nothing if they can not be a group's.
+  static std::optional<StoredGroup> Decode(std::string_view key,
+                                           std::string_view value);
+
+  Sequence first() const { return first_; }
+  Sequence last() const { return last_; }
+  bool Holds(Sequence sequence) const {
+    return first_ <= sequence && sequence <= last_;
+  }
+
+  // Returns a record that the group holds. Nothing if its header and its frame
+  // do not fit together.
+  std::optional<StoredRecord> Record(Sequence sequence) const;
+
+ private:
+  StoredGroup(Sequence first, Sequence last, std::string_view value);
+
+  uint64_t EndOffset(size_t index) const;
+  // Where the frame of a record ends among the frames; larger than all of them
+  // if its header is wrong.
+  uint64_t FrameEnd(size_t index) const;
+
+  Sequence first_;
+  Sequence last_;
+  std::string_view headers_;
+  std::string_view frames_;
+  uint64_t last_end_offset_ = 0;
+};
 
 // Appends a stored record to `chunk`.
 void AppendStored(const StoredRecord& record, Chunk& chunk);

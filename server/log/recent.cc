@@ -11,6 +11,7 @@
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
 #include "server/log/event_log.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 
 namespace enveloperelay {
@@ -22,20 +23,6 @@ using ChunkPtr = std::shared_ptr<const Chunk>;
 size_t Footprint(const Chunk& chunk) {
   return sizeof(Chunk) + 128 + chunk.bytes.capacity() +
          chunk.records.capacity() * sizeof(RecordRef);
-}
-
-// How many records from `first` on fit in what is left of `limits`, the very
-// first of a read in any case.
-size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& left,
-                    bool nothing_taken) {
-  size_t last = first;
-  size_t bytes = 0;
-  while (last < chunk.records.size() && last - first < left.events_max) {
-    bytes += chunk.records[last].size();
-    if (bytes > left.bytes_max && !(nothing_taken && last == first)) break;
-    ++last;
-  }
-  return last - first;
 }
 
 }  // namespace

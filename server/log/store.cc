@@ -169,7 +169,7 @@ absl::Status Store::ReadMeta() {
 
 absl::Status Store::Upgrade() {
   // What versions 2 and 3 added are column families, and opening has created
-  // them.
+  // them. What version 4 calls a group of one is what the others stored.
   rocksdb::WriteBatch batch;
   batch.Put(meta_, ToSlice(kFormatKey),
             EncodeSequence(Sequence{kFormatVersion}));
@@ -205,33 +205,51 @@ absl::Status Store::ReadLast() {
   }
   last_ = floor_;
   if (!it->Valid()) return absl::OkStatus();
-  const std::optional<Sequence> sequence = DecodeSequence(FromSlice(it->key()));
+  const std::optional<Sequence> sequence = GroupKeyLast(FromSlice(it->key()));
   if (!sequence.has_value()) {
     return absl::DataLossError("the last record has no sequence");
   }
   if (*sequence <= floor_.sequence) return absl::OkStatus();
+  const std::optional<StoredGroup> group =
+      StoredGroup::Decode(FromSlice(it->key()), FromSlice(it->value()));
   const std::optional<StoredRecord> record =
-      DecodeRecord(*sequence, FromSlice(it->value()));
+      group.has_value() ? group->Record(*sequence) : std::nullopt;
   if (!record.has_value()) {
-    return CorruptRecord(*sequence, "header and frame do not fit together");
+    return CorruptRecord(*sequence, kMisfit);
   }
   last_ = record->position;
   return absl::OkStatus();
 }
 
-void Store::PutRecord(const Chunk& chunk, const RecordRef& ref,
-                      uint64_t end_offset, std::string_view event_id,
-                      std::string_view envelope_id,
-                      rocksdb::WriteBatch& batch) const {
-  const std::string sequence = EncodeSequence(ref.sequence);
-  const rocksdb::Slice key(sequence);
-  const std::string header = EncodeRecordHeader(ref, end_offset);
-  const rocksdb::Slice value[] = {header, ToSlice(chunk.Frame(ref))};
-  batch.Put(records_, rocksdb::SliceParts(&key, 1),
-            rocksdb::SliceParts(value, 2));
-  batch.Put(by_event_id_, EventIdKey(event_id), sequence);
-  batch.Put(by_envelope_, EnvelopeKey(envelope_id, ref.sequence),
-            rocksdb::Slice());
+void Store::PutRecords(const Chunk& chunk, uint64_t begin_offset,
+                       rocksdb::WriteBatch& batch) const {
+  std::span<const RecordRef> rest = chunk.records;
+  while (!rest.empty()) {
+    size_t count = 1;
+    while (count < rest.size() &&
+           rest[count].end - rest.front().begin <= kGroupBytesMax) {
+      ++count;
+    }
+    const std::span<const RecordRef> group = rest.first(count);
+    const std::string key = EncodeGroupKey(group.back().sequence,
+                                           static_cast<uint32_t>(group.size()));
+    const std::string headers = EncodeGroupHeaders(group, begin_offset);
+    const size_t size = group.back().end - group.front().begin;
+    const rocksdb::Slice key_slice(key);
+    const rocksdb::Slice value[] = {
+        headers, {chunk.bytes.data() + group.front().begin, size}};
+    batch.Put(records_, rocksdb::SliceParts(&key_slice, 1),
+              rocksdb::SliceParts(value, 2));
+    begin_offset += size;
+    rest = rest.subspan(count);
+  }
+}
+
+void Store::PutIndexEntries(Sequence sequence, std::string_view event_id,
+                            std::string_view envelope_id,
+                            rocksdb::WriteBatch& batch) const {
+  batch.Put(by_event_id_, EventIdKey(event_id), EncodeSequence(sequence));
+  batch.Put(by_envelope_, EnvelopeKey(envelope_id, sequence), rocksdb::Slice());
 }
 
 rocksdb::ColumnFamilyHandle* Store::Family(StateTable table) const {
@@ -275,22 +293,15 @@ absl::Status Store::WriteFloor(const Position& floor) {
 
 absl::Status Store::DropFiles(Sequence floor) {
   removed_up_to_->store(floor.value);
-  const std::string last = EncodeSequence(floor);
-  const rocksdb::Slice end(last);
+  // Before any group whose last record is after the floor.
+  const std::string first_kept = EncodeSequence(floor.Next());
+  const rocksdb::Slice end(first_kept);
   // No DeleteRange for the rest: nobody reads below the floor, and a tombstone
   // would cost every reader above it.
   return FromRocksdb(
-      rocksdb::DeleteFilesInRange(db_.get(), records_, nullptr, &end),
+      rocksdb::DeleteFilesInRange(db_.get(), records_, nullptr, &end,
+                                  /*include_end=*/false),
       "delete files");
-}
-
-absl::Status Store::GetRecord(Sequence sequence,
-                              rocksdb::PinnableSlice& value) const {
-  const rocksdb::Status got = db_->Get(rocksdb::ReadOptions(), records_,
-                                       EncodeSequence(sequence), &value);
-  if (got.IsNotFound()) return CorruptRecord(sequence, "it is missing");
-  if (got.IsCorruption()) return CorruptRecord(sequence, got.ToString());
-  return FromRocksdb(got, "read a record");
 }
 
 std::vector<absl::StatusOr<Sequence>> Store::FindEventIds(

@@ -46,11 +46,15 @@ class Store {
   const Position& floor_at_open() const { return floor_; }
   const Position& last_at_open() const { return last_; }
 
-  // Adds a record and its index entries to `batch`. `end_offset` as in
-  // Position, `event_id` and `envelope_id` as in the event.
-  void PutRecord(const Chunk& chunk, const RecordRef& ref, uint64_t end_offset,
-                 std::string_view event_id, std::string_view envelope_id,
-                 rocksdb::WriteBatch& batch) const;
+  // Adds the records of `chunk` to `batch`, in groups. The first of them begins
+  // at `begin_offset`: the end_offset of the one before it.
+  void PutRecords(const Chunk& chunk, uint64_t begin_offset,
+                  rocksdb::WriteBatch& batch) const;
+
+  // Adds the index entries of an event to `batch`.
+  void PutIndexEntries(Sequence sequence, std::string_view event_id,
+                       std::string_view envelope_id,
+                       rocksdb::WriteBatch& batch) const;
 
   // Adds a change of state to `batch`.
   void PutState(const StateChange& change, rocksdb::WriteBatch& batch) const;
@@ -67,11 +71,6 @@ class Store {
   // with retained records when that is next compacted.
   absl::Status DropFiles(Sequence floor);
 
-  // Reads the value stored for a record; DecodeRecord reads it.
-  // Errors: kDataLoss (see CorruptSequence), kUnavailable.
-  absl::Status GetRecord(Sequence sequence,
-                         rocksdb::PinnableSlice& value) const;
-
   // Returns where the events stand that have these ids; kNotFound for those
   // that the index does not know, kUnavailable where it cannot be read. May
   // return what has been removed.
@@ -86,7 +85,7 @@ class Store {
       absl::FunctionRef<bool(std::string_view key, std::string_view value)>
           visit) const;
 
-  // Iterates over the records, or over the index by envelope.
+  // Iterates over the groups of records, or over the index by envelope.
   std::unique_ptr<rocksdb::Iterator> Records(
       const rocksdb::ReadOptions& options) const;
   std::unique_ptr<rocksdb::Iterator> EnvelopeIndex(

@@ -182,7 +182,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
       FamilyOptions(TableOptions(cache, 16384));
   records.compaction_filter_factory = std::make_shared<RemovedFilterFactory>(
       [](const rocksdb::Slice& key, const rocksdb::Slice& /*value*/) {
-        return DecodeSequence(FromSlice(key));
+        return GroupKeyLast(FromSlice(key));
       },
       removed_up_to);
 

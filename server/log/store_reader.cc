@@ -19,12 +19,12 @@
 #include "absl/time/time.h"
 #include "rocksdb/iterator.h"
 #include "rocksdb/options.h"
-#include "rocksdb/slice.h"
 #include "server/log/chunk.h"
 #include "server/log/errors.h"
 #include "server/log/event_log.h"
 #include "server/log/extent.h"
 #include "server/log/layout.h"
+#include "server/log/record_finder.h"
 #include "server/log/rocksdb_status.h"
 #include "server/log/sequence.h"
 #include "server/log/store.h"
@@ -37,8 +37,6 @@ constexpr size_t kChunkBytesMax = size_t{256} << 20;
 
 // Most that is reserved ahead for a chunk, in bytes of its records.
 constexpr size_t kReserveBytesMax = size_t{1} << 20;
-
-constexpr std::string_view kMisfit = "header and frame do not fit together";
 
 absl::Status NoLongerRetained(Sequence after, Sequence floor) {
   return absl::OutOfRangeError(absl::StrCat(
@@ -59,12 +57,95 @@ bool Fits(const Chunk& chunk, size_t size, const ReadLimits& limits) {
              std::min(limits.bytes_max, kChunkBytesMax);
 }
 
-LogRange RangeOf(std::shared_ptr<const Chunk> chunk) {
+// The first `count` records of `chunk`.
+LogRange RangeOf(std::shared_ptr<const Chunk> chunk, size_t count) {
   LogRange range;
-  range.end = chunk->records.back().sequence;
-  const size_t count = chunk->records.size();
+  range.end = chunk->records[count - 1].sequence;
   range.spans.push_back({.chunk = std::move(chunk), .first = 0, .last = count});
   return range;
+}
+
+LogRange RangeOf(std::shared_ptr<const Chunk> chunk) {
+  const size_t count = chunk->records.size();
+  return RangeOf(std::move(chunk), count);
+}
+
+// Gathers a read: the records within its limits, and behind them what else is
+// in the group of the last.
+class Gathering {
+ public:
+  explicit Gathering(const ReadLimits& limits) : limits_(limits) {}
+
+  // Adds the records of `group` from `first` to `last`. Says what is wrong with
+  // one, if that is within the limits.
+  absl::Status Add(const StoredGroup& group, Sequence first, Sequence last);
+
+  Chunk& chunk() { return *chunk_; }
+  // Whether the limits are reached, so that no further group is of use.
+  bool full() const { return full_; }
+  LogRange Range() && { return RangeOf(std::move(chunk_), count_); }
+
+ private:
+  absl::Status Check(const std::optional<StoredRecord>& record,
+                     Sequence sequence) const;
+
+  const ReadLimits limits_;
+  std::shared_ptr<Chunk> chunk_ = std::make_shared<Chunk>();
+  size_t count_ = 0;  // of records within the limits
+  bool full_ = false;
+  uint64_t end_offset_ = 0;  // of the last record, if there is one
+};
+
+absl::Status Gathering::Add(const StoredGroup& group, Sequence first,
+                            Sequence last) {
+  for (Sequence at = first; at <= std::min(last, group.last());
+       at = at.Next()) {
+    const std::optional<StoredRecord> record = group.Record(at);
+    absl::Status whole = Check(record, at);
+    if (!whole.ok()) return full_ ? absl::OkStatus() : whole;
+    full_ = full_ || !Fits(*chunk_, record->frame.size(), limits_);
+    if (!full_) ++count_;
+    end_offset_ = record->position.end_offset;
+    AppendStored(*record, *chunk_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Gathering::Check(const std::optional<StoredRecord>& record,
+                              Sequence sequence) const {
+  if (!record.has_value()) return CorruptRecord(sequence, kMisfit);
+  if (!chunk_->records.empty() &&
+      record->position.end_offset != end_offset_ + record->frame.size()) {
+    return CorruptRecord(sequence, "its offset does not follow the last one");
+  }
+  return absl::OkStatus();
+}
+
+// Gathers the records after `after`, up to `last`; says what is wrong with the
+// one it stopped at, if it is.
+absl::Status Scan(const Store& store, Sequence after, Sequence last,
+                  Gathering& gathering) {
+  rocksdb::ReadOptions options;
+  // A reader far behind must not push out what others need.
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it = store.Records(options);
+  Sequence next = after.Next();
+  for (it->Seek(EncodeSequence(next)); it->Valid() && next <= last;
+       it->Next()) {
+    const std::optional<StoredGroup> group =
+        StoredGroup::Decode(FromSlice(it->key()), FromSlice(it->value()));
+    if (!group.has_value()) return CorruptRecord(next, kMisfit);
+    if (!group->Holds(next)) break;
+    absl::Status added = gathering.Add(*group, next, last);
+    if (!added.ok() || gathering.full()) return added;
+    next = group->last().Next();
+  }
+  if (it->status().IsCorruption()) {
+    return CorruptRecord(next, it->status().ToString());
+  }
+  if (!it->status().ok()) return FromRocksdb(it->status(), "read records");
+  if (next <= last) return CorruptRecord(next, kMissing);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -76,14 +157,14 @@ absl::StatusOr<LogRange> StoreReader::Read(Sequence after,
   if (after < floor) return NoLongerRetained(after, floor);
   if (after >= last) return LogRange{.spans = {}, .end = after};
 
-  const auto chunk = std::make_shared<Chunk>();
-  ReserveFor(after, limits, *chunk);
-  absl::Status status = Scan(after, last, limits, *chunk);
+  Gathering gathering(limits);
+  ReserveFor(after, limits, gathering.chunk());
+  absl::Status status = Scan(store_, after, last, gathering);
   // Retention may have taken away what was to be read.
   const Sequence floor_now = extent_.floor().sequence;
   if (after < floor_now) return NoLongerRetained(after, floor_now);
-  if (chunk->records.empty()) return status;
-  return RangeOf(chunk);
+  if (gathering.chunk().records.empty()) return status;
+  return std::move(gathering).Range();
 }
 
 void StoreReader::ReserveFor(Sequence after, const ReadLimits& limits,
@@ -98,39 +179,10 @@ void StoreReader::ReserveFor(Sequence after, const ReadLimits& limits,
   const size_t bytes_max = std::min(limits.bytes_max, kReserveBytesMax);
   const size_t records_fitting =
       std::min(records, bytes_max / std::max(record_bytes, size_t{1}) + 1);
-  chunk.bytes.reserve(records_fitting * record_bytes);
-  chunk.records.reserve(records_fitting);
-}
-
-absl::Status StoreReader::Scan(Sequence after, Sequence last,
-                               const ReadLimits& limits, Chunk& chunk) const {
-  rocksdb::ReadOptions options;
-  // A reader far behind must not push out what others need.
-  options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> it = store_.Records(options);
-  Sequence next = after.Next();
-  std::optional<uint64_t> end_offset;
-  for (it->Seek(EncodeSequence(next)); it->Valid() && next <= last;
-       it->Next(), next = next.Next()) {
-    if (DecodeSequence(FromSlice(it->key())) != next) break;
-    const std::optional<StoredRecord> record =
-        DecodeRecord(next, FromSlice(it->value()));
-    if (!record.has_value()) return CorruptRecord(next, kMisfit);
-    const size_t size = record->frame.size();
-    if (end_offset.has_value() &&
-        record->position.end_offset != *end_offset + size) {
-      return CorruptRecord(next, "its offset does not follow the last one");
-    }
-    if (!Fits(chunk, size, limits)) return absl::OkStatus();
-    end_offset = record->position.end_offset;
-    AppendStored(*record, chunk);
-  }
-  if (it->status().IsCorruption()) {
-    return CorruptRecord(next, it->status().ToString());
-  }
-  if (!it->status().ok()) return FromRocksdb(it->status(), "read records");
-  if (next <= last) return CorruptRecord(next, "it is missing");
-  return absl::OkStatus();
+  const size_t group_records =
+      kGroupBytesMax / std::max(record_bytes, size_t{1});
+  chunk.bytes.reserve(records_fitting * record_bytes + kGroupBytesMax);
+  chunk.records.reserve(records_fitting + group_records);
 }
 
 absl::StatusOr<std::vector<Sequence>> StoreReader::EnvelopeSequences(
@@ -178,19 +230,13 @@ absl::StatusOr<LogRange> StoreReader::ReadEnvelopes(
   if (!sequences.ok()) return sequences.status();
 
   const auto chunk = std::make_shared<Chunk>();
-  rocksdb::PinnableSlice value;
+  RecordFinder finder(store_);
   for (const Sequence sequence : *sequences) {
-    value.Reset();
-    absl::Status status = store_.GetRecord(sequence, value);
-    std::optional<StoredRecord> record;
-    if (status.ok()) {
-      record = DecodeRecord(sequence, FromSlice(value));
-      if (!record.has_value()) status = CorruptRecord(sequence, kMisfit);
-    }
-    if (!status.ok()) {
+    const absl::StatusOr<StoredRecord> record = finder.Find(sequence);
+    if (!record.ok()) {
       // Removed meanwhile: no part of the history any more.
       if (!extent_.IsRetained(sequence)) continue;
-      if (chunk->records.empty()) return status;
+      if (chunk->records.empty()) return record.status();
       return RangeOf(chunk);
     }
     if (!Fits(*chunk, record->frame.size(), limits)) return RangeOf(chunk);
@@ -206,13 +252,10 @@ absl::StatusOr<ChunkSpan> StoreReader::Get(Sequence sequence) const {
   const absl::Status absent =
       absl::NotFoundError(absl::StrCat("no event ", sequence.value));
   if (!extent_.IsRetained(sequence)) return absent;
-  rocksdb::PinnableSlice value;
-  absl::Status status = store_.GetRecord(sequence, value);
+  RecordFinder finder(store_);
+  const absl::StatusOr<StoredRecord> record = finder.Find(sequence);
   if (!extent_.IsRetained(sequence)) return absent;
-  if (!status.ok()) return status;
-  const std::optional<StoredRecord> record =
-      DecodeRecord(sequence, FromSlice(value));
-  if (!record.has_value()) return CorruptRecord(sequence, kMisfit);
+  if (!record.ok()) return record.status();
   const auto chunk = std::make_shared<Chunk>();
   AppendStored(*record, *chunk);
   return ChunkSpan{.chunk = chunk, .first = 0, .last = 1};
@@ -238,12 +281,9 @@ absl::StatusOr<Sequence> StoreReader::FindTime(absl::Time time) const {
 
 absl::StatusOr<StoreReader::Probe> StoreReader::ReadProbe(
     Sequence sequence) const {
-  rocksdb::PinnableSlice value;
-  absl::Status status = store_.GetRecord(sequence, value);
-  if (!status.ok()) return status;
-  const std::optional<StoredRecord> record =
-      DecodeRecord(sequence, FromSlice(value));
-  if (!record.has_value()) return CorruptRecord(sequence, kMisfit);
+  RecordFinder finder(store_);
+  const absl::StatusOr<StoredRecord> record = finder.Find(sequence);
+  if (!record.ok()) return record.status();
   return Probe{
       .position = record->position,
       .begin_offset = record->position.end_offset - record->frame.size()};

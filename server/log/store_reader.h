@@ -61,10 +61,6 @@ class StoreReader {
 
   // Reserves what a read of records of the average size takes.
   void ReserveFor(Sequence after, const ReadLimits& limits, Chunk& chunk) const;
-  // Appends the records after `after`, up to `last`, to `chunk` until a limit
-  // is reached; says what is wrong with the record it stopped at, if it is.
-  absl::Status Scan(Sequence after, Sequence last, const ReadLimits& limits,
-                    Chunk& chunk) const;
   // The first sequences from after `after` to `last` of these envelopes, in
   // order, one more than `events_max` if there are more.
   absl::StatusOr<std::vector<Sequence>> EnvelopeSequences(

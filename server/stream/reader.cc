@@ -114,13 +114,16 @@ absl::StatusOr<LogRange> LogReader::ReadRange(Sequence until,
   const bool indexed = filter_ != nullptr && !filter_->envelope_ids().empty();
   if (!indexed || Backlog() <= kScanInsteadOfIndexMax) {
     std::optional<LogRange> recent = log_.ReadRecent(position_, limits);
-    if (recent.has_value()) return *std::move(recent);
+    if (recent.has_value()) {
+      ahead_.Drop();
+      return *std::move(recent);
+    }
   }
   if (!sends_all_) limits.bytes_max = kReadBytesMax;
   if (filter_ != nullptr) {
     limits.events_max = std::min<size_t>(limits.events_max, scan_events_);
   }
-  return indexed ? ReadIndex(limits) : log_.Read(position_, limits);
+  return indexed ? ReadIndex(limits) : ahead_.Read(log_, position_, limits);
 }
 
 absl::StatusOr<LogRange> LogReader::ReadIndex(const ReadLimits& limits) const {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/event_log.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 #include "server/stream/filter.h"
 #include "server/stream/request.h"
@@ -32,8 +33,8 @@ struct LogStart {
 absl::StatusOr<LogStart> FindStart(const StartSpec& spec, const EventLog& log);
 
 // Reads the log forward from a position, through a filter, a batch at a time,
-// and holds nothing between two batches. Knows what to do when retention
-// overtakes it. For one thread at a time.
+// and holds ReadAhead::kBytesMax at most between two batches. Knows what to do
+// when retention overtakes it. For one thread at a time.
 class LogReader {
  public:
   // What to do after Fill().
@@ -95,6 +96,7 @@ class LogReader {
   // How many events to read from the disk at once: few when most pass and fill
   // a batch, many when few do.
   uint32_t scan_events_;
+  ReadAhead ahead_;
   LogId log_id_;
   Sequence position_;
   // Events received before it are not sent: a start time may lie ahead.

@@ -101,6 +101,7 @@ void Dispatcher::Leave(WorkerKey worker) {
     if (lease.worker == worker) lease.worker = {};
   });
   if (workers_.empty()) {
+    ahead_.Drop();
     head_.set_unused_since_micros(NowMicros());
     head_changed_ = true;
   }

@@ -25,6 +25,7 @@
 #include "server/base/clock.h"
 #include "server/log/chunk.h"
 #include "server/log/event_log.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 #include "server/log/state_store.h"
 #include "server/stream/reader.h"
@@ -322,6 +323,7 @@ class Dispatcher {
   const Environment env_;
   SubscriptionSettings settings_;
   internal::SubscriptionHead head_;
+  ReadAhead ahead_;
 
   Lanes lanes_;
   Leases leases_;

@@ -172,13 +172,16 @@ absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
   const ReadLimits limits{.events_max = events_max,
                           .bytes_max = std::min(bytes_max, kReadBytesMax)};
   std::optional<LogRange> recent = env_.log.ReadRecent(position(), limits);
-  if (recent.has_value()) return *std::move(recent);
-  absl::StatusOr<LogRange> range = env_.log.Read(position(), limits);
+  if (recent.has_value()) {
+    ahead_.Drop();
+    return *std::move(recent);
+  }
+  absl::StatusOr<LogRange> range = ahead_.Read(env_.log, position(), limits);
   if (absl::IsOutOfRange(range.status())) {
     // Overtaken by retention.
     absl::Status status = ApplyRetention();
     if (!status.ok()) return status;
-    range = env_.log.Read(position(), limits);
+    range = ahead_.Read(env_.log, position(), limits);
   }
   return range;
 }

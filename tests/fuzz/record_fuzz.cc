@@ -18,22 +18,36 @@
 namespace enveloperelay {
 namespace {
 
-std::string ValueOf(const Chunk& chunk, uint64_t end_offset) {
-  const RecordRef& ref = chunk.records.back();
-  return EncodeRecordHeader(ref, end_offset) + std::string(chunk.Frame(ref));
+constexpr std::string_view kBefore = "before";
+
+// All records of a group; false where one is not whole.
+bool AppendAll(const StoredGroup& group, Chunk& chunk) {
+  for (Sequence at = group.first(); at <= group.last(); at = at.Next()) {
+    const std::optional<StoredRecord> record = group.Record(at);
+    if (!record.has_value()) return false;
+    AppendStored(*record, chunk);
+    const RecordRef& ref = chunk.records.back();
+    RELAY_CHECK(ref.sequence == at);
+    RELAY_CHECK(ref.begin <= ref.event && ref.event <= ref.payload &&
+                ref.payload <= ref.end && ref.end == chunk.bytes.size());
+    RELAY_CHECK(chunk.Event(ref).starts_with(chunk.BasicEvent(ref)));
+  }
+  return true;
 }
 
-void CheckStored(Sequence sequence, std::string_view value) {
-  const std::optional<StoredRecord> record = DecodeRecord(sequence, value);
-  if (!record.has_value()) return;
-  Chunk chunk{.bytes = "before", .records = {}};
-  AppendStored(*record, chunk);
-  const RecordRef& ref = chunk.records.back();
-  RELAY_CHECK(ref.sequence == sequence);
-  RELAY_CHECK(ref.begin <= ref.event && ref.event <= ref.payload &&
-              ref.payload <= ref.end && ref.end == chunk.bytes.size());
-  RELAY_CHECK(chunk.Event(ref).starts_with(chunk.BasicEvent(ref)));
-  RELAY_CHECK(ValueOf(chunk, record->position.end_offset) == value);
+void CheckStored(std::string_view key, std::string_view value) {
+  const std::optional<StoredGroup> group = StoredGroup::Decode(key, value);
+  if (!group.has_value()) return;
+  RELAY_CHECK(GroupKeyLast(key) == group->last());
+  RELAY_CHECK(group->first() <= group->last() && group->first().value > 0);
+  Chunk chunk{.bytes = std::string(kBefore), .records = {}};
+  if (!AppendAll(*group, chunk)) return;
+  const uint64_t begin_offset =
+      group->Record(group->last())->position.end_offset -
+      (chunk.bytes.size() - kBefore.size());
+  RELAY_CHECK(EncodeGroupHeaders(chunk.records, begin_offset) +
+                  chunk.bytes.substr(kBefore.size()) ==
+              value);
 }
 
 void CheckEvent(Sequence sequence, std::string_view bytes) {
@@ -46,12 +60,16 @@ void CheckEvent(Sequence sequence, std::string_view bytes) {
   Chunk chunk;
   AppendRecord(encoded, cursor, encoded.receive_time_micros, chunk);
 
-  const std::string value = ValueOf(chunk, chunk.bytes.size());
-  const std::optional<StoredRecord> record = DecodeRecord(sequence, value);
-  RELAY_CHECK(record.has_value());
-  Chunk copy;
-  AppendStored(*record, copy);
-  RELAY_CHECK(ValueOf(copy, record->position.end_offset) == value);
+  if (sequence.value > 0) {
+    const std::string key = EncodeGroupKey(sequence, 1);
+    const std::string value =
+        EncodeGroupHeaders(chunk.records, 0) + chunk.bytes;
+    const std::optional<StoredGroup> group = StoredGroup::Decode(key, value);
+    RELAY_CHECK(group.has_value());
+    const std::optional<StoredRecord> record = group->Record(sequence);
+    RELAY_CHECK(record.has_value() && record->frame == chunk.bytes);
+    CheckStored(key, value);
+  }
 
   v1::EnvelopeEvent read;
   v1::EnvelopeEvent basic;
@@ -90,7 +108,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   testing::FuzzInput input(data, size);
   const Sequence sequence{input.Number()};
   const std::string_view rest = input.Rest();
-  CheckStored(sequence, rest);
+  CheckStored(EncodeGroupKey(sequence, 1), rest);
+  // A byte says how many records there are in a group of several.
+  if (!rest.empty()) {
+    CheckStored(EncodeGroupKey(sequence, static_cast<uint8_t>(rest.front())),
+                rest.substr(1));
+  }
   CheckEvent(sequence, rest);
   CheckKeys(sequence, rest);
   return 0;

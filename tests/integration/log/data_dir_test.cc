@@ -113,7 +113,7 @@ TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
   const absl::Status status = log.TryOpen().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(status), HasSubstr("newer version"));
-  EXPECT_THAT(Message(status), HasSubstr("its format is 4"));
+  EXPECT_THAT(Message(status), HasSubstr("its format is 5"));
 }
 
 // Makes a log of that format version, which lacks `families`, and checks that
@@ -121,7 +121,8 @@ TEST(DataDirTest, IsRefusedWhenItsFormatIsNewer) {
 void ExpectUpgradeFrom(uint64_t version,
                        const std::vector<const char*>& missing) {
   TestLog log;
-  log.Fill(1, 10);
+  // One at a time: so far each event had a key of its own.
+  for (int i = 1; i <= 10; ++i) log.Append(i);
   const LogBounds before = log->Bounds();
   log.Close();
   WithDatabase(log.dir(), [&](rocksdb::DB& db, const ColumnFamilies& families) {
@@ -149,7 +150,7 @@ void ExpectUpgradeFrom(uint64_t version,
     std::string upgraded;
     EXPECT_TRUE(
         db.Get(rocksdb::ReadOptions(), "format_version", &upgraded).ok());
-    EXPECT_EQ(upgraded, EncodeSequence(Sequence{3}));
+    EXPECT_EQ(upgraded, EncodeSequence(Sequence{kFormatVersion}));
   });
 }
 
@@ -160,6 +161,8 @@ TEST(DataDirTest, OfFormatVersion1IsUpgraded) {
 TEST(DataDirTest, OfFormatVersion2IsUpgraded) {
   ExpectUpgradeFrom(2, {kQuarantineName});
 }
+
+TEST(DataDirTest, OfFormatVersion3IsUpgraded) { ExpectUpgradeFrom(3, {}); }
 
 TEST(DataDirTest, IsRefusedWhenItHoldsMoreThanIsKnown) {
   TestLog log;

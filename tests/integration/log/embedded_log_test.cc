@@ -1,11 +1,13 @@
 #include "server/log/embedded_log.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <latch>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,9 +21,15 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "rocksdb/db.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
 #include "server/base/mutex.h"
+#include "server/log/chunk.h"
 #include "server/log/event_log.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
+#include "server/log/store_options.h"
 #include "tests/integration/log/test_log.h"
 #include "tests/support/append.h"
 #include "tests/support/event_log_contract.h"
@@ -193,6 +201,84 @@ TEST(EmbeddedLogTest, CommitsWhatGathersMeanwhileInOneGroup) {
   EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_commit_events"), 2);
   EXPECT_EQ(MetricValue(log.registry(), "envelope_relay_log_appended_total"),
             101);
+}
+
+// Appends 300 events of 1,100 bytes in groups of several sizes, the largest of
+// which are as large as a group may be.
+void FillInGroups(TestLog& log) {
+  log.Append(1, 1000);
+  log.Append(2, 1000);
+  log.Fill(3, 9, 1000);
+  log.Fill(10, 299, 1000);
+  log.Append(300, 1000);
+}
+
+TEST(EmbeddedLogTest, ReadsGroupsFromEveryPositionWithinTheLimits) {
+  // Nothing is in memory.
+  TestLog log;
+  FillInGroups(log);
+  log.Open();
+  const Sequence last = log->Bounds().latest;
+  for (Sequence after; after < last; after = after.Next()) {
+    for (const size_t events_max : {size_t{1}, size_t{5}, size_t{100}}) {
+      const absl::StatusOr<LogRange> range =
+          log->Read(after, {.events_max = events_max, .bytes_max = SIZE_MAX});
+      ASSERT_TRUE(range.ok()) << range.status();
+      std::vector<uint64_t> expected(
+          std::min<size_t>(events_max, last.value - after.value));
+      std::iota(expected.begin(), expected.end(), after.value + 1);
+      ASSERT_EQ(Sequences(*range), expected);
+      ASSERT_EQ(range->end, Sequence{expected.back()});
+    }
+    const absl::StatusOr<ChunkSpan> one = log->Get(after.Next());
+    ASSERT_TRUE(one.ok()) << one.status();
+    ASSERT_EQ(one->chunk->records.at(0).sequence, after.Next());
+  }
+}
+
+TEST(EmbeddedLogTest, AReaderInSmallStepsReadsEachGroupOnce) {
+  TestLog log;
+  FillInGroups(log);
+  log.Open();
+  ReadAhead reader;
+  std::set<std::shared_ptr<const Chunk>> chunks;
+  Sequence after;
+  while (after < log->Bounds().latest) {
+    const absl::StatusOr<LogRange> range =
+        reader.Read(*log, after, {.events_max = 1, .bytes_max = SIZE_MAX});
+    ASSERT_TRUE(range.ok()) << range.status();
+    ASSERT_THAT(Sequences(*range), ::testing::ElementsAre(after.value + 1));
+    chunks.insert(range->spans.at(0).chunk);
+    after = range->end;
+  }
+  log.Close();
+  size_t groups = 0;
+  WithDatabase(log.dir(), [&](rocksdb::DB& db, const ColumnFamilies& families) {
+    const std::unique_ptr<rocksdb::Iterator> it(
+        db.NewIterator(rocksdb::ReadOptions(), families.at(kRecordsName)));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) ++groups;
+  });
+  EXPECT_LT(groups, 300);
+  EXPECT_LE(chunks.size(), groups);
+}
+
+TEST(EmbeddedLogTest, AReaderDoesNotReadWhatRetentionHasRemoved) {
+  TestLog log;
+  FillInGroups(log);
+  log.Open();
+  ReadAhead reader;
+  const ReadLimits one{.events_max = 1, .bytes_max = SIZE_MAX};
+  ASSERT_TRUE(reader.Read(*log, Sequence{20}, one).ok());
+  EmbeddedLogOptions options;
+  options.retention_age = absl::Seconds(100);
+  log.clock().Advance(absl::Seconds(130));
+  log.Open(std::move(options));
+  // In the middle of a group.
+  ASSERT_EQ(log->Bounds().earliest_time, kStart + absl::Seconds(30));
+  EXPECT_TRUE(
+      absl::IsOutOfRange(reader.Read(*log, Sequence{21}, one).status()));
+  EXPECT_EQ(log.ReadAll(Sequence{log->Bounds().earliest.value - 1}).size(),
+            log->Bounds().latest.value - log->Bounds().earliest.value + 1);
 }
 
 TEST(EmbeddedLogTest, WritesNothingForDuplicatesOnly) {

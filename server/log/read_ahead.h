@@ -1,0 +1,46 @@
+#ifndef ENVELOPE_RELAY_SERVER_LOG_READ_AHEAD_H_
+#define ENVELOPE_RELAY_SERVER_LOG_READ_AHEAD_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "server/log/chunk.h"
+#include "server/log/event_log.h"
+#include "server/log/sequence.h"
+
+namespace enveloperelay {
+
+// How many records of `chunk` from `first` on fit in `limits`; the first in any
+// case if nothing was taken before.
+size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
+                    bool nothing_taken);
+
+// What a reader has read from the store but not yet used, since the store keeps
+// records in groups. So a group is read once, however small the steps are in
+// which a reader goes on. For one thread at a time.
+class ReadAhead {
+ public:
+  // Bytes of the largest chunk that is kept.
+  static constexpr size_t kBytesMax = size_t{512} << 10;
+
+  // As EventLog::Read, but takes what it can from what was read before, and
+  // keeps what is read along with the range.
+  absl::StatusOr<LogRange> Read(const EventLog& log, Sequence after,
+                                const ReadLimits& limits);
+
+  // Forgets what is kept: the reader goes on elsewhere.
+  void Drop() { chunk_ = nullptr; }
+
+ private:
+  void Keep(const LogRange& range);
+  std::optional<LogRange> Kept(const EventLog& log, Sequence after,
+                               const ReadLimits& limits) const;
+
+  std::shared_ptr<const Chunk> chunk_;
+};
+
+}  // namespace enveloperelay
+
+#endif  // ENVELOPE_RELAY_SERVER_LOG_READ_AHEAD_H_
