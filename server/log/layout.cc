@@ -66,13 +66,15 @@ std::optional<std::string> UuidBytes(std::string_view text) {
 
 // True if `frame` is one tag, one length and, from `event` on, as many bytes.
 bool IsWholeFrame(std::string_view frame, uint32_t event) {
-  google::protobuf::io::CodedInputStream in(
-      reinterpret_cast<const uint8_t*>(frame.data()),
-      static_cast<int>(frame.size()));
-  uint32_t size = 0;
-  return in.ReadTag() == kFrameTag && in.ReadVarint32(&size) &&
-         in.CurrentPosition() == static_cast<int>(event) &&
-         size == frame.size() - event;
+  if (event > frame.size()) return false;
+  // Encoding what has to be there takes less than decoding what is.
+  uint8_t expected[6] = {kFrameTag};
+  const uint8_t* end =
+      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+          static_cast<uint32_t>(frame.size() - event), expected + 1);
+  return frame.substr(0, event) ==
+         std::string_view(reinterpret_cast<const char*>(expected),
+                          static_cast<size_t>(end - expected));
 }
 
 // Of a group's key, behind the last sequence; a group of one has none.
