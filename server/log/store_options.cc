@@ -190,6 +190,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
   by_event_id_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   by_event_id_table.optimize_filters_for_memory = true;
   rocksdb::ColumnFamilyOptions by_event_id = FamilyOptions(by_event_id_table);
+  // Nearly every id that is looked for is new. So it is not to be searched for
+  // where the newest are either.
+  by_event_id.memtable_whole_key_filtering = true;
+  by_event_id.memtable_prefix_bloom_size_ratio = 0.05;
   // Hashes: there is nothing to compress.
   by_event_id.compression = rocksdb::kNoCompression;
   // A filter is read as a whole, so it is kept small.
