@@ -118,8 +118,20 @@ class SubscribeCall final : public WriteReactor,
   }
 
   void OnWriteDone(bool ok) override {
-    Post([this, ok] {
-      response_.Clear();
+    // Freed by the pool: that is nothing to hold up gRPC's thread with.
+    grpc::ByteBuffer sent;
+    {
+      const MutexLock lock(write_mutex_);
+      sent.Swap(&response_);
+      writing_ = ok && !finishing_ && next_response_.Valid();
+      if (writing_) {
+        // Here, so that the next response does not wait for the pool.
+        response_.Swap(&next_response_);
+        StartWrite(&response_);
+      }
+    }
+    Post([this, ok, sent = std::move(sent)]() mutable {
+      sent.Clear();
       stream_.OnWritten(ok);
     });
   }
@@ -150,7 +162,10 @@ class SubscribeCall final : public WriteReactor,
   }
 
   void Write(grpc::ByteBuffer response) override {
-    response_ = std::move(response);
+    const MutexLock lock(write_mutex_);
+    next_response_ = std::move(response);
+    if (std::exchange(writing_, true)) return;
+    response_.Swap(&next_response_);
     StartWrite(&response_);
   }
   void Finish(const absl::Status& status) override {
@@ -159,10 +174,14 @@ class SubscribeCall final : public WriteReactor,
       spdlog::warn("stream ended with {}: {}", ReasonOf(status),
                    std::string(status.message()));
     }
-    WriteReactor::Finish(ToGrpcStatus(status));
+    EndWrites(ToGrpcStatus(status));
   }
-  void FinishCancelled() override {
-    WriteReactor::Finish(grpc::Status::CANCELLED);
+  void FinishCancelled() override { EndWrites(grpc::Status::CANCELLED); }
+  void EndWrites(const grpc::Status& status) {
+    const MutexLock lock(write_mutex_);
+    finishing_ = true;
+    next_response_.Clear();
+    WriteReactor::Finish(status);
   }
   void Reset() override {
     const MutexLock lock(context_mutex_);
@@ -175,7 +194,14 @@ class SubscribeCall final : public WriteReactor,
   Mutex context_mutex_;
   // Null once gRPC is done with the call.
   grpc::CallbackServerContext* context_ ABSL_GUARDED_BY(context_mutex_);
-  grpc::ByteBuffer response_;
+  // gRPC does not call back from within StartWrite and Finish, so they are
+  // called under it: no write begins after the end.
+  Mutex write_mutex_;
+  bool writing_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool finishing_ ABSL_GUARDED_BY(write_mutex_) = false;
+  grpc::ByteBuffer response_ ABSL_GUARDED_BY(write_mutex_);
+  // Goes out when response_ has.
+  grpc::ByteBuffer next_response_ ABSL_GUARDED_BY(write_mutex_);
   Stream stream_;
 };
 

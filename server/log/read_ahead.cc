@@ -1,8 +1,8 @@
 #include "server/log/read_ahead.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +23,22 @@ std::optional<size_t> IndexAfter(const Chunk& chunk, Sequence after) {
   return index;
 }
 
+const RecordRef& FirstOf(const LogRange& range) {
+  const ChunkSpan& span = range.spans.front();
+  return span.chunk->records[span.first];
+}
+
+// What `range` leaves of `limits`.
+ReadLimits Left(ReadLimits limits, const LogRange& range) {
+  for (const ChunkSpan& span : range.spans) {
+    const std::vector<RecordRef>& records = span.chunk->records;
+    const size_t bytes = records[span.last - 1].end - records[span.first].begin;
+    limits.events_max -= std::min(limits.events_max, span.size());
+    limits.bytes_max -= std::min(limits.bytes_max, bytes);
+  }
+  return limits;
+}
+
 }  // namespace
 
 size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
@@ -39,11 +55,22 @@ size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
 
 absl::StatusOr<LogRange> ReadAhead::Read(const EventLog& log, Sequence after,
                                          const ReadLimits& limits) {
-  std::optional<LogRange> kept = Kept(log, after, limits);
-  if (kept.has_value()) return *std::move(kept);
-  absl::StatusOr<LogRange> range = log.Read(after, limits);
+  const std::optional<LogRange> kept = Kept(log, after, limits);
+  LogRange range = kept.value_or(LogRange{.spans = {}, .end = after});
+  const bool more_kept =
+      kept.has_value() && range.end < chunk_->records.back().sequence;
+  const ReadLimits left = Left(limits, range);
+  if (more_kept || left.events_max == 0 || left.bytes_max == 0) return range;
+
+  const absl::StatusOr<LogRange> more = log.Read(range.end, left);
   Drop();
-  if (range.ok()) Keep(*range);
+  if (more.ok()) Keep(*more);
+  if (!kept.has_value()) return more;
+  if (!more.ok() || more->spans.empty()) return range;
+  // A read gives one record, however large.
+  if (FirstOf(*more).size() > left.bytes_max) return range;
+  range.spans.insert(range.spans.end(), more->spans.begin(), more->spans.end());
+  range.end = more->end;
   return range;
 }
 

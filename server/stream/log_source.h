@@ -26,6 +26,7 @@ class LogSource final : public StreamSource {
   StreamPart MakePart() const override;
   absl::StatusOr<Next> Fill(StreamPart& part) override;
   absl::Status FillLast(StreamPart& part) override;
+  bool MayRunAhead() const override { return true; }
   void WaitForMore(StepScheduler& steps) override;
   void Describe(v1::SubscribeResponse& response) override;
   void DescribeInfo(v1::StreamInfo& info) const override;

@@ -47,6 +47,9 @@ class StreamSource {
   virtual absl::StatusOr<Next> Fill(StreamPart& part) = 0;
   // As Fill, before a planned end.
   virtual absl::Status FillLast(StreamPart& part) = 0;
+  // Whether Fill may be called while another response is on its way, though
+  // nobody may ever read what it gave.
+  virtual bool MayRunAhead() const = 0;
   // Sees to it that `steps` steps when Fill() has more.
   virtual void WaitForMore(StepScheduler& steps) = 0;
   // Sets what every response has: cursor, backlog; and a gap if there is one.

@@ -62,9 +62,11 @@ Stream::~Stream() {
 
 void Stream::Step() {
   const SteadyTime now = steps_.Now();
-  if (writing_ && !cancelled_) {
+  if (in_flight_ > 0 && !cancelled_) {
     if (now >= stall_due_) {
       EndStalled(now);
+    } else if (MayRunAhead(now)) {
+      Deliver(now);
     } else {
       steps_.StepAt(stall_due_);
     }
@@ -91,7 +93,8 @@ void Stream::Step() {
 }
 
 void Stream::OnWritten(bool ok) {
-  writing_ = false;
+  --in_flight_;
+  if (!finished_) stall_due_ = After(steps_.Now(), options_.stall_timeout);
   if (!ok) cancelled_ = true;
   Step();
 }
@@ -108,7 +111,7 @@ void Stream::OnDrain() {
 
 void Stream::OnWithdrawn(const absl::Status& status) {
   if (finished_) return;
-  if (writing_) GraceBeforeReset(steps_.Now());
+  if (in_flight_ > 0) GraceBeforeReset(steps_.Now());
   Finish(status, ReasonOf(status));
 }
 
@@ -126,9 +129,17 @@ void Stream::Start() {
   Write(std::move(part));
 }
 
+bool Stream::MayRunAhead(SteadyTime now) const {
+  return behind_ && in_flight_ == 1 && source_->MayRunAhead() && !finished_ &&
+         !draining_ && end_ == v1::END_REASON_UNSPECIFIED && now < age_due_;
+}
+
 void Stream::Deliver(SteadyTime now) {
   StreamPart part = source_->MakePart();
   const absl::StatusOr<StreamSource::Next> next = source_->Fill(part);
+  behind_ = part.batch.full();
+  // Anything else is said when it is all there is to say.
+  if (in_flight_ > 0 && part.batch.empty()) return;
   if (!next.ok()) {
     Finish(next.status(), ReasonOf(FromLog(next.status())));
     return;
@@ -164,11 +175,11 @@ void Stream::Write(StreamPart part) {
   *part.rest.mutable_server_time() = ToProto(clock_.Now());
 
   metrics_.CountDeliveries(part.batch.events());
-  writing_ = true;
   const SteadyTime now = steps_.Now();
   heartbeat_due_ = After(now, heartbeat_interval_ * (1 - kHeartbeatLead));
-  stall_due_ = After(now, options_.stall_timeout);
+  if (in_flight_++ == 0) stall_due_ = After(now, options_.stall_timeout);
   steps_.StepAt(stall_due_);
+  if (MayRunAhead(now)) steps_.StepSoon();
   call_.Write(std::move(part.batch).Finish(part.rest.SerializeAsString()));
 }
 

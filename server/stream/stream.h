@@ -22,9 +22,11 @@ class StreamCall {
  public:
   virtual ~StreamCall() = default;
 
-  // Sends a response; answered by Stream::OnWritten. One at a time.
+  // Sends a response, after the one before it; answered by Stream::OnWritten.
+  // Two at most may wait for that.
   virtual void Write(grpc::ByteBuffer response) = 0;
-  // Ends the call, once. A response on its way is still sent.
+  // Ends the call, once. A response on its way is still sent, but not a second
+  // one.
   virtual void Finish(const absl::Status& status) = 0;
   // Ends the call as the client cancelled it.
   virtual void FinishCancelled() = 0;
@@ -42,9 +44,10 @@ struct StreamOptions {
   absl::Duration stall_timeout = absl::Minutes(15);
 };
 
-// One Subscribe call: a source of events and one write in flight. It knows no
-// thread and no socket: Step() looks at what is due and does it through the
-// StreamCall.
+// One Subscribe call: a source of events and one write in flight, two while the
+// client catches up, so that the next response is read while one is sent. It
+// knows no thread and no socket: Step() looks at what is due and does it
+// through the StreamCall.
 //
 //   Start ──▶ first response ──▶ batches, heartbeats ──▶ end ──▶ finished
 //
@@ -82,6 +85,8 @@ class Stream {
 
  private:
   void Start();
+  // Whether there is more to send than the response in flight.
+  bool MayRunAhead(SteadyTime now) const;
   void Deliver(SteadyTime now);
   void WriteEnd(v1::EndReason reason);
   // Sends `part` and what stands in every response.
@@ -105,7 +110,9 @@ class Stream {
   const double jitter_;
 
   bool started_ = false;
-  bool writing_ = false;
+  int in_flight_ = 0;  // responses
+  // The last response was full, so the next one will come at once.
+  bool behind_ = false;
   bool cancelled_ = false;
   bool draining_ = false;
   bool finished_ = false;
@@ -113,8 +120,8 @@ class Stream {
   v1::EndReason end_ = v1::END_REASON_UNSPECIFIED;
   SteadyTime heartbeat_due_;
   SteadyTime age_due_;
-  // While a write is in flight: when to give it up. Once it was given up: when
-  // to break the call off.
+  // While a response is in flight: when to give it up. Once it was given up:
+  // when to break the call off.
   SteadyTime stall_due_;
 };
 

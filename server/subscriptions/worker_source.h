@@ -36,6 +36,8 @@ class WorkerSource final : public StreamSource {
   absl::StatusOr<Next> Fill(StreamPart& part) override;
   absl::Status FillLast(StreamPart& part) override;
   // The subscription steps the stream by itself.
+  // Leases are taken ahead as it is, and are to be sent while they are fresh.
+  bool MayRunAhead() const override { return false; }
   void WaitForMore(StepScheduler& /*steps*/) override {}
   void Describe(v1::SubscribeResponse& response) override;
   void DescribeInfo(v1::StreamInfo& info) const override;

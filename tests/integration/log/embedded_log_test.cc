@@ -262,6 +262,27 @@ TEST(EmbeddedLogTest, AReaderInSmallStepsReadsEachGroupOnce) {
   EXPECT_LE(chunks.size(), groups);
 }
 
+TEST(EmbeddedLogTest, AReaderFillsItsLimitsWhateverIsStoredTogether) {
+  TestLog log;
+  FillInGroups(log);
+  log.Open();
+  const Sequence last = log->Bounds().latest;
+  for (const ReadLimits& limits :
+       {ReadLimits{.events_max = 70, .bytes_max = SIZE_MAX},
+        ReadLimits{.events_max = SIZE_MAX, .bytes_max = 5000},
+        ReadLimits{.events_max = SIZE_MAX, .bytes_max = 1}}) {
+    ReadAhead reader;
+    for (Sequence after; after < last;) {
+      const absl::StatusOr<LogRange> expected = log->Read(after, limits);
+      const absl::StatusOr<LogRange> range = reader.Read(*log, after, limits);
+      ASSERT_TRUE(expected.ok() && range.ok()) << range.status();
+      ASSERT_EQ(Sequences(*range), Sequences(*expected));
+      ASSERT_EQ(range->end, expected->end);
+      after = range->end;
+    }
+  }
+}
+
 TEST(EmbeddedLogTest, AReaderDoesNotReadWhatRetentionHasRemoved) {
   TestLog log;
   FillInGroups(log);

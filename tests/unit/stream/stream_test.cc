@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,8 +86,9 @@ class StreamTest : public ::testing::Test, private StreamCall {
   // one.
   std::optional<v1::SubscribeResponse> Read() {
     steps_.Run(log_, Step());
-    if (!in_flight_.has_value()) return std::nullopt;
-    const grpc::ByteBuffer response = *std::exchange(in_flight_, std::nullopt);
+    if (in_flight_.empty()) return std::nullopt;
+    const grpc::ByteBuffer response = std::move(in_flight_.front());
+    in_flight_.pop_front();
     last_size_ = response.Length();
     stream_->OnWritten(true);
     steps_.Run(log_, Step());
@@ -147,7 +149,7 @@ class StreamTest : public ::testing::Test, private StreamCall {
   std::optional<Stream> stream_;
 
   // What the stream did to its call.
-  std::optional<grpc::ByteBuffer> in_flight_;
+  std::deque<grpc::ByteBuffer> in_flight_;
   std::optional<absl::Status> finished_;
   bool finished_cancelled_ = false;
   bool reset_ = false;
@@ -157,8 +159,8 @@ class StreamTest : public ::testing::Test, private StreamCall {
 
  private:
   void Write(grpc::ByteBuffer response) override {
-    RELAY_CHECK(!in_flight_.has_value() && !finished_.has_value());
-    in_flight_ = std::move(response);
+    RELAY_CHECK(in_flight_.size() < 2 && !finished_.has_value());
+    in_flight_.push_back(std::move(response));
   }
   void Finish(const absl::Status& status) override {
     RELAY_CHECK(!finished_.has_value());
@@ -254,7 +256,7 @@ TEST_F(StreamTest, BeginsAtATime) {
 TEST_F(StreamTest, ACursorResumesExactlyThere) {
   Append(10);
   for (uint64_t at = 0; at <= 10; ++at) {
-    in_flight_.reset();
+    in_flight_.clear();
     finished_.reset();
     Open(From(at));
     const std::vector<uint64_t> sequences = ReadAll();
@@ -294,10 +296,55 @@ TEST_F(StreamTest, HasOneWriteInFlightAndReadsNothingMeanwhile) {
   Open({});
   Append(5);
   log_.ForgetRecent();
-  steps_.Run(log_, Step());  // Write() checks that none is in flight
+  steps_.Run(log_, Step());
+  EXPECT_EQ(in_flight_.size(), 1);
   EXPECT_EQ(log_.reads(), 0);
   Read();
   EXPECT_EQ(log_.reads(), 1);
+}
+
+TEST_F(StreamTest, ReadsOneFullBatchAheadOfTheOneInFlight) {
+  Append(10);
+  log_.ForgetRecent();
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  for (const auto& [reads, cursor] :
+       std::map<int, uint64_t>{{2, 2}, {3, 4}, {4, 6}}) {
+    EXPECT_EQ(in_flight_.size(), 2);
+    EXPECT_EQ(log_.reads(), reads);
+    EXPECT_EQ(Read()->cursor(), CursorAt(cursor));
+  }
+}
+
+TEST_F(StreamTest, ReadsNothingAheadOfABatchThatIsNotFull) {
+  Append(3);
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  Read();
+  ASSERT_EQ(in_flight_.size(), 1);  // event 3
+  Append(3);
+  steps_.Run(log_, Step());
+  EXPECT_EQ(in_flight_.size(), 1);
+}
+
+TEST_F(StreamTest, ASecondResponseMayTakeAsLongAsTheFirst) {
+  options_.stall_timeout = absl::Minutes(10);
+  Append(10);
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  ASSERT_EQ(in_flight_.size(), 2);
+  Advance(absl::Minutes(9));
+  Read();
+  Advance(absl::Minutes(9));
+  EXPECT_FALSE(finished_.has_value());
+  Advance(absl::Minutes(1));
+  EXPECT_EQ(ReasonOf(finished_.value()), "READER_STALLED");
 }
 
 TEST_F(StreamTest, ABatchNeverExceedsItsBounds) {
@@ -307,7 +354,7 @@ TEST_F(StreamTest, ABatchNeverExceedsItsBounds) {
   request.set_max_batch_events(20);
   for (const bool recent : {true, false}) {
     if (!recent) log_.ForgetRecent();
-    in_flight_.reset();
+    in_flight_.clear();
     Open(request);
     Read();
     size_t events = 0;
@@ -472,8 +519,8 @@ TEST_F(StreamTest, HeartbeatsComeWhileALongScanFindsNothing) {
   request.mutable_filter()->add_uids("none");
   request.mutable_heartbeat_interval()->set_seconds(1);
   Open(request);
-  ASSERT_TRUE(in_flight_.has_value());
-  in_flight_.reset();
+  ASSERT_FALSE(in_flight_.empty());
+  in_flight_.clear();
   stream_->OnWritten(true);  // scans its first share, and asks for another
   Advance(absl::Seconds(1));
   const auto heartbeat = Read();
@@ -581,14 +628,16 @@ TEST_F(StreamTest, RetentionThatOvertakesAStalledStreamEndsIt) {
   request.set_max_batch_events(2);
   Open(request);
   Read();
-  ASSERT_TRUE(in_flight_.has_value());  // 1 and 2: the client reads no further
+  // 1 to 4: the client reads no further.
+  ASSERT_EQ(in_flight_.size(), 2);
   log_.SetEarliest(Sequence{8});
+  EXPECT_EQ(Read()->events_size(), 2);
   EXPECT_EQ(Read()->events_size(), 2);
   ASSERT_TRUE(finished_.has_value());
   EXPECT_EQ(ReasonOf(*finished_), "CURSOR_EXPIRED");
   const auto metadata = ReadDetails(ToGrpcStatus(*finished_)).metadata;
   EXPECT_EQ(metadata.at("earliestSequence"), "8");
-  EXPECT_EQ(metadata.at("lostEvents"), "5");
+  EXPECT_EQ(metadata.at("lostEvents"), "3");
 }
 
 TEST_F(StreamTest, ASkippingStreamThatRetentionOvertakesGoesOn) {
@@ -600,9 +649,10 @@ TEST_F(StreamTest, ASkippingStreamThatRetentionOvertakesGoesOn) {
   Read();
   log_.SetEarliest(Sequence{8});
   EXPECT_EQ(Read()->events_size(), 2);
+  EXPECT_EQ(Read()->events_size(), 2);
   const auto next = Read();
   ASSERT_TRUE(next.has_value());
-  EXPECT_EQ(next->gap().lost_events(), 5);
+  EXPECT_EQ(next->gap().lost_events(), 3);
   EXPECT_EQ(next->gap().next_sequence(), 8);
   EXPECT_EQ(next->events(0).sequence(), 8);
   EXPECT_FALSE(Read()->has_gap());
@@ -617,6 +667,7 @@ TEST_F(StreamTest, RetentionOvertakesAStreamThatReadsTheIndex) {
   Open(request);
   Read();
   log_.SetEarliest(Sequence{8});
+  Read();
   Read();
   ASSERT_TRUE(finished_.has_value());
   EXPECT_EQ(ReasonOf(*finished_), "CURSOR_EXPIRED");
@@ -681,10 +732,10 @@ TEST_F(StreamTest, EndsByItselfAtItsAge) {
 TEST_F(StreamTest, TheAgeIsSpreadByAFifthBothWays) {
   for (const auto& [jitter, minutes] :
        std::map<double, int>{{0.0, 24}, {1.0, 36}}) {
-    in_flight_.reset();
+    in_flight_.clear();
     finished_.reset();
     Open({}, jitter);
-    in_flight_.reset();
+    in_flight_.clear();
     stream_->OnWritten(true);
     for (int i = 0; i < minutes; ++i) {
       ASSERT_FALSE(finished_.has_value());
@@ -714,7 +765,7 @@ TEST_F(StreamTest, DrainingEndsAnIdleStream) {
   EXPECT_EQ(Metric("envelope_relay_stream_ends_total", "SERVER_DRAINING"), 1);
 }
 
-TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWriteInFlight) {
+TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWritesInFlight) {
   Append(10);
   v1::SubscribeRequest request = FromEarliest();
   request.set_max_batch_events(2);
@@ -722,10 +773,12 @@ TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWriteInFlight) {
   Read();
   stream_->OnDrain();
   EXPECT_EQ(Read()->events_size(), 2);
+  EXPECT_EQ(Read()->events_size(), 2);
   const auto end = Read();
   EXPECT_EQ(end->end().reason(), v1::END_REASON_SERVER_DRAINING);
   EXPECT_EQ(end->events_size(), 2);
-  EXPECT_EQ(end->cursor(), CursorAt(4));
+  EXPECT_EQ(end->cursor(), CursorAt(6));
+  EXPECT_TRUE(finished_->ok());
 }
 
 TEST_F(StreamTest, DrainingSendsWhatIsStoredBeforeTheEnd) {
@@ -832,7 +885,7 @@ TEST_F(StreamTest, AReaderThatIsOnlySlowIsNotGivenUp) {
 
 TEST_F(StreamTest, ACancelledStreamEndsAtOnceEvenWithAWriteInFlight) {
   Open({});
-  ASSERT_TRUE(in_flight_.has_value());
+  ASSERT_FALSE(in_flight_.empty());
   stream_->OnCancelled();
   EXPECT_TRUE(finished_cancelled_);
   stream_->OnWritten(false);
