@@ -189,6 +189,7 @@ absl::Status Server::Parts::OpenLog() {
   auto opened = EmbeddedLog::Open(LogOptionsOf(options), clock, registry);
   if (!opened.ok()) return Named("--data-dir", opened.status());
   log = *std::move(opened);
+  metrics.Add(*log);
   quarantine = std::make_unique<Quarantine>(QuarantineLimitsOf(options.config),
                                             log->state(), clock, registry);
   const absl::Status loaded = quarantine->Load();
