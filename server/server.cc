@@ -146,6 +146,7 @@ struct Server::Parts {
         clock(the_clock),
         files(options.config, the_clock, registry) {
     metrics.Add(registry);
+    metrics.Add(files);
   }
   // Nothing writes to the log while those go that it would answer.
   ~Parts() {
