@@ -212,6 +212,7 @@ absl::Status Server::Parts::StartGrpc() {
                          .certificates = files.grpc_certificates.get()});
   if (!started.ok()) return Named("--grpc-address", started.status());
   grpc = *std::move(started);
+  metrics.Add(*grpc);
   return absl::OkStatus();
 }
 
