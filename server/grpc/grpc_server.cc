@@ -46,6 +46,7 @@
 #include "server/grpc/event_service.h"
 #include "server/grpc/port_credentials.h"
 #include "server/log/tail.h"
+#include "server/subscriptions/metrics.h"
 
 namespace enveloperelay {
 namespace {
@@ -255,7 +256,8 @@ GrpcServer::~GrpcServer() {
 }
 
 std::vector<prometheus::MetricFamily> GrpcServer::Collect() const {
-  std::vector<prometheus::MetricFamily> families;
+  std::vector<prometheus::MetricFamily> families =
+      CollectSubscriptions(subscriptions_);
   families.push_back(
       MakeGauge("envelope_relay_stream_backlog_events",
                 "Events between the end of the log and the plain stream that "
