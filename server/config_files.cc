@@ -10,9 +10,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "prometheus/metric_family.h"
+#include "prometheus/metric_type.h"
 #include "prometheus/registry.h"
 #include "server/access/access.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/base/text.h"
 #include "server/config/config.h"
 #include "server/grpc/certificates.h"
@@ -96,6 +100,24 @@ absl::Status ConfigFiles::Read(const Config& config) {
         admin_tls);
   }
   return problems.Finish();
+}
+
+std::vector<prometheus::MetricFamily> ConfigFiles::Collect() const {
+  prometheus::MetricFamily not_after = MakeFamily(
+      "envelope_relay_tls_certificate_not_after_timestamp_seconds",
+      "End of validity of the certificate in force, by port; 0: no TLS.",
+      prometheus::MetricType::Gauge);
+  const auto add = [&not_after](const char* port, const auto& certificates) {
+    AddValue("port", port,
+             certificates == nullptr
+                 ? 0
+                 : ToUnixSecondsOrZero(certificates->not_after()),
+             not_after);
+  };
+  add("ingress", ingress_tls);
+  add("grpc", grpc_certificates);
+  add("admin", admin_tls);
+  return {std::move(not_after)};
 }
 
 }  // namespace enveloperelay

@@ -2,8 +2,11 @@
 #define ENVELOPE_RELAY_SERVER_CONFIG_FILES_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/access/access.h"
 #include "server/base/clock.h"
@@ -17,7 +20,7 @@ namespace enveloperelay {
 
 // What stands in the files that options name. They are read again when they
 // change, for as long as this is there.
-struct ConfigFiles {
+struct ConfigFiles final : public prometheus::Collectable {
   // `clock` and `registry` outlive it.
   ConfigFiles(const Config& config, const Clock& clock,
               prometheus::Registry& registry);
@@ -25,6 +28,9 @@ struct ConfigFiles {
   // Reads them all: to be called first, once. Errors: kInvalidArgument, with a
   // line for each option, or group of options, that names something wrong.
   absl::Status Read(const Config& config);
+
+  // How long the certificates are valid. Once they have been read.
+  std::vector<prometheus::MetricFamily> Collect() const override;
 
   // Outlives the others: what they have it call must not need them.
   WatchedFiles watched;

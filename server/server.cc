@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/base/network.h"
 #include "server/base/ticker.h"
 #include "server/config/config.h"
@@ -143,7 +144,10 @@ struct Server::Parts {
   Parts(ServerOptions the_options, const Clock& the_clock)
       : options(std::move(the_options)),
         clock(the_clock),
-        files(options.config, the_clock, registry) {}
+        files(options.config, the_clock, registry) {
+    metrics.Add(registry);
+    metrics.Add(files);
+  }
   // Nothing writes to the log while those go that it would answer.
   ~Parts() {
     quarantine_ticker.reset();
@@ -162,18 +166,20 @@ struct Server::Parts {
   prometheus::Registry registry;
   ConfigFiles files;
   Readiness readiness;
-  std::unique_ptr<AdminServer> admin;
+  MetricSources metrics;
   std::unique_ptr<EmbeddedLog> log;
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<Ticker> quarantine_ticker;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<IngressServer> ingress;
+  // The first to start, and the first to go: it shows metrics of all others.
+  std::unique_ptr<AdminServer> admin;
   bool drained = false;
 };
 
 absl::Status Server::Parts::StartAdmin() {
   auto started = AdminServer::Start(
-      AdminOptionsOf(options.config, files.admin_tls, readiness), registry,
+      AdminOptionsOf(options.config, files.admin_tls, readiness), metrics,
       clock);
   if (!started.ok()) return Named("--admin-address", started.status());
   admin = *std::move(started);
@@ -184,6 +190,7 @@ absl::Status Server::Parts::OpenLog() {
   auto opened = EmbeddedLog::Open(LogOptionsOf(options), clock, registry);
   if (!opened.ok()) return Named("--data-dir", opened.status());
   log = *std::move(opened);
+  metrics.Add(*log);
   quarantine = std::make_unique<Quarantine>(QuarantineLimitsOf(options.config),
                                             log->state(), clock, registry);
   const absl::Status loaded = quarantine->Load();
@@ -205,6 +212,7 @@ absl::Status Server::Parts::StartGrpc() {
                          .certificates = files.grpc_certificates.get()});
   if (!started.ok()) return Named("--grpc-address", started.status());
   grpc = *std::move(started);
+  metrics.Add(*grpc);
   return absl::OkStatus();
 }
 

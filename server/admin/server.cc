@@ -7,13 +7,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "prometheus/client_metric.h"
 #include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
+#include "prometheus/metric_type.h"
 #include "prometheus/text_serializer.h"
+#include "server/admin/process_metrics.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/options.h"
@@ -35,10 +41,15 @@ bool IsPath(std::string_view path) {
 
 }  // namespace
 
-class AdminServer::Handler final : public HttpHandler {
+class AdminServer::Handler final : public HttpHandler,
+                                   private prometheus::Collectable {
  public:
   Handler(AdminOptions options, const prometheus::Collectable& metrics)
-      : options_(std::move(options)), metrics_(metrics) {}
+      : options_(std::move(options)) {
+    metrics_.Add(metrics);
+    metrics_.Add(*this);
+    metrics_.Add(process_);
+  }
 
   std::optional<HttpResponse> Admit(const RequestHead& head,
                                     const HttpPeer& /*peer*/) override {
@@ -78,6 +89,19 @@ class AdminServer::Handler final : public HttpHandler {
             .body = std::string(status.message()) + "\n"};
   }
 
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    prometheus::MetricFamily build_info =
+        MakeFamily("envelope_relay_build_info", "Version and commit; always 1.",
+                   prometheus::MetricType::Gauge);
+    prometheus::ClientMetric& build = build_info.metric.emplace_back();
+    build.label = {{"version", options_.version}, {"commit", options_.commit}};
+    build.gauge.value = 1;
+    return {MakeGauge("envelope_relay_ready",
+                      "1: /readyz answers 200; 0: it does not.",
+                      options_.readiness().ok() ? 1 : 0),
+            std::move(build_info)};
+  }
+
   HttpResponse Version() const {
     const boost::json::object version = {{"version", options_.version},
                                          {"commit", options_.commit},
@@ -86,7 +110,8 @@ class AdminServer::Handler final : public HttpHandler {
   }
 
   const AdminOptions options_;
-  const prometheus::Collectable& metrics_;
+  const ProcessMetrics process_;
+  MetricSources metrics_;
 };
 
 AdminServer::AdminServer(std::unique_ptr<Handler> handler)

@@ -31,12 +31,14 @@ struct AdminOptions {
 };
 
 // Answers GET and HEAD of /livez, /readyz, /metrics and /version, for probes
-// and scrapers. Takes no bodies and at most 128 connections, 64 from one
-// address, within the time limits of HttpOptions. Start and the destructor are
-// for one thread.
+// and scrapers. Besides the metrics that it is given it shows whether the relay
+// is ready, its version, and what the process takes. Takes no bodies and at
+// most 128 connections, 64 from one address, within the time limits of
+// HttpOptions. Start and the destructor are for one thread.
 class AdminServer {
  public:
-  // `metrics` and `clock` must outlive the server.
+  // `metrics`, whose Collect() must not block, and `clock` must outlive the
+  // server.
   // Errors: as of HttpServer::Start.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       AdminOptions options, const prometheus::Collectable& metrics,

@@ -19,6 +19,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/certificate.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
 
@@ -66,8 +68,8 @@ X509Ptr ReadChain(const std::string& text) {
 
 }  // namespace
 
-absl::Status CheckCertificates(const CertificateTexts& texts,
-                               const CertificateFiles& files) {
+absl::StatusOr<absl::Time> CheckCertificates(const CertificateTexts& texts,
+                                             const CertificateFiles& files) {
   const X509Ptr certificate = ReadChain(texts.certificate);
   if (certificate == nullptr) {
     return Broken(files.certificate,
@@ -88,7 +90,7 @@ absl::Status CheckCertificates(const CertificateTexts& texts,
     return Broken(files.client_ca,
                   "no certificates in PEM, or one of them is broken");
   }
-  return absl::OkStatus();
+  return NotAfter(*certificate);
 }
 
 absl::StatusOr<std::unique_ptr<Certificates>> Certificates::Load(
@@ -105,10 +107,12 @@ absl::StatusOr<std::unique_ptr<Certificates>> Certificates::Load(
                         .certificate = read[0],
                         .key = read[1],
                         .client_ca = read.size() > 2 ? read[2] : std::string()};
-                    absl::Status checked = CheckCertificates(texts, paths);
-                    if (!checked.ok()) return checked;
+                    const absl::StatusOr<absl::Time> not_after =
+                        CheckCertificates(texts, paths);
+                    if (!not_after.ok()) return not_after.status();
                     const MutexLock lock(current->mutex);
                     current->texts = std::move(texts);
+                    current->not_after = *not_after;
                     ++current->version;
                     return absl::OkStatus();
                   });
@@ -124,6 +128,11 @@ uint64_t Certificates::version() const {
 CertificateTexts Certificates::texts() const {
   const MutexLock lock(current_->mutex);
   return current_->texts;
+}
+
+absl::Time Certificates::not_after() const {
+  const MutexLock lock(current_->mutex);
+  return current_->not_after;
 }
 
 }  // namespace enveloperelay

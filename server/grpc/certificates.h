@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
 
@@ -28,9 +29,10 @@ struct CertificateTexts {
 };
 
 // Checks that they are what they should be, and that key and certificate belong
-// together. Errors: kInvalidArgument, naming the file of `files`.
-absl::Status CheckCertificates(const CertificateTexts& texts,
-                               const CertificateFiles& files);
+// together. Returns when the server's own is no longer valid.
+// Errors: kInvalidArgument, naming the file of `files`.
+absl::StatusOr<absl::Time> CheckCertificates(const CertificateTexts& texts,
+                                             const CertificateFiles& files);
 
 // The certificates of a TLS port, read again when their files change; what is
 // broken is not taken. Thread-safe.
@@ -45,6 +47,8 @@ class Certificates {
   // Counts the changes, from 1.
   uint64_t version() const;
   CertificateTexts texts() const;
+  // End of the validity of the server's own certificate, as it is in force.
+  absl::Time not_after() const;
 
  private:
   // Shared with what `files` calls.
@@ -52,6 +56,7 @@ class Certificates {
     Mutex mutex;
     uint64_t version ABSL_GUARDED_BY(mutex) = 0;
     CertificateTexts texts ABSL_GUARDED_BY(mutex);
+    absl::Time not_after ABSL_GUARDED_BY(mutex);
   };
 
   explicit Certificates(bool asks_clients) : asks_clients_(asks_clients) {}

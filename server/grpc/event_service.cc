@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,6 +33,7 @@
 #include "server/grpc/pooled_call.h"
 #include "server/grpc/unary_call.h"
 #include "server/log/event_log.h"
+#include "server/log/sequence.h"
 #include "server/stream/errors.h"
 #include "server/stream/filter.h"
 #include "server/stream/listing.h"
@@ -279,7 +281,7 @@ EventService::EventService(StreamOptions options,
       clock_(clock),
       subscriptions_(subscriptions),
       management_(management),
-      metrics_(registry) {}
+      metrics_(environment.log.Bounds().latest, registry) {}
 
 std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
                                                        const Peer& peer,
@@ -288,7 +290,8 @@ std::unique_ptr<StreamSource> EventService::MakeSource(SubscribeSpec spec,
                            .bytes_max = spec.batch_bytes_max};
   if (!spec.worker.has_value()) {
     return std::make_unique<LogSource>(std::move(spec.read), limits,
-                                       spec.until_caught_up, environment_.log);
+                                       spec.until_caught_up, environment_.log,
+                                       positions_);
   }
   WorkerSpec worker{.worker_id = spec.worker->worker_id,
                     .peer = peer.address,
@@ -416,6 +419,13 @@ grpc::ServerUnaryReactor* EventService::Acknowledge(
   return StartManagementCall(environment_, management_, context,
                              Method::kAcknowledge, request->subscription(),
                              request, response);
+}
+
+uint64_t EventService::Backlog() const {
+  const std::optional<Sequence> hindmost = positions_.Hindmost();
+  // Later, so that none is ahead of it.
+  const Sequence end = environment_.log.Bounds().latest;
+  return hindmost.has_value() ? end.value - hindmost->value : 0;
 }
 
 }  // namespace enveloperelay

@@ -5,6 +5,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "server/base/clock.h"
 #include "server/grpc/unary_call.h"
 #include "server/stream/metrics.h"
+#include "server/stream/positions.h"
 #include "server/stream/request.h"
 #include "server/stream/source.h"
 #include "server/stream/step_scheduler.h"
@@ -60,6 +62,10 @@ class EventService final : public EventServiceBase {
       const v1::AcknowledgeRequest* request,
       v1::AcknowledgeResponse* response) override;
 
+  // Events after the position of the plain stream that is furthest behind; 0
+  // without streams.
+  uint64_t Backlog() const;
+
  private:
   // Where a caller is, and who.
   struct Peer {
@@ -76,6 +82,7 @@ class EventService final : public EventServiceBase {
   Subscriptions& subscriptions_;
   Management& management_;
   StreamMetrics metrics_;
+  StreamPositions positions_;
 };
 
 }  // namespace enveloperelay

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
@@ -38,11 +39,14 @@
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/quarantine.grpc.pb.h"
 #include "enveloperelay/v1/subscriptions.grpc.pb.h"
+#include "prometheus/metric_family.h"
 #include "server/base/address.h"
 #include "server/base/log_limit.h"
+#include "server/base/metrics.h"
 #include "server/grpc/event_service.h"
 #include "server/grpc/port_credentials.h"
 #include "server/log/tail.h"
+#include "server/subscriptions/metrics.h"
 
 namespace enveloperelay {
 namespace {
@@ -249,6 +253,17 @@ GrpcServer::~GrpcServer() {
   subscriptions_.Close();
   // Before what a step may still use.
   pool_.Stop();
+}
+
+std::vector<prometheus::MetricFamily> GrpcServer::Collect() const {
+  std::vector<prometheus::MetricFamily> families =
+      CollectSubscriptions(subscriptions_);
+  families.push_back(
+      MakeGauge("envelope_relay_stream_backlog_events",
+                "Events between the end of the log and the plain stream that "
+                "is furthest behind; 0 without streams.",
+                static_cast<double>(event_service_.Backlog())));
+  return families;
 }
 
 void GrpcServer::SetServing(bool serving) {

@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/access/access.h"
 #include "server/base/address.h"
@@ -39,7 +42,7 @@ namespace enveloperelay {
 // over a StateStore, QuarantineService, health, reflection and channelz, for
 // those whom Access lets in. Start, SetServing, Drain and the destructor are
 // for one thread.
-class GrpcServer {
+class GrpcServer final : public prometheus::Collectable {
  public:
   struct Options {
     // Where to listen.
@@ -84,11 +87,15 @@ class GrpcServer {
       const Options& options, const Environment& environment);
 
   // Drains without patience, if it is not drained yet.
-  ~GrpcServer();
+  ~GrpcServer() override;
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;
 
   uint16_t port() const { return static_cast<uint16_t>(port_); }
+
+  // The metrics that are looked up; the others are in the registry.
+  // Thread-safe; does not block on the disk.
+  std::vector<prometheus::MetricFamily> Collect() const override;
 
   // What grpc.health.v1 says, of the server and of each of its services.
   void SetServing(bool serving);

@@ -125,6 +125,10 @@ Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
                  out_);
   const bool written = co_await Write(out_);
   if (!written) co_return Next::kClose;
+  if (head_) {
+    state_.handler.OnAnswered(answer_->status,
+                              std::chrono::steady_clock::now() - head_time_);
+  }
   if (!stays_open) co_return Next::kLinger;
   Consume();
   co_return Next::kRequest;
@@ -160,6 +164,7 @@ Awaitable<void> HttpConnection::ReadHead() {
       }
       if (head->has_value()) {
         head_ = **head;
+        head_time_ = std::chrono::steady_clock::now();
         request_bytes_ = head_->size;
         co_return;
       }

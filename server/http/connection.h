@@ -116,6 +116,7 @@ class HttpConnection
   // A request's head, and what came with it. Not moved while head_ is in use.
   boost::beast::flat_buffer in_;
   std::optional<RequestHead> head_;
+  Time head_time_;  // when it had been read
   std::string_view request_body_;
   // Bytes of in_ that belong to the request.
   size_t request_bytes_ = 0;

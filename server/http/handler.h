@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <string_view>
 
@@ -48,6 +49,9 @@ class HttpHandler {
                                           const HttpPeer& peer,
                                           std::string_view body) = 0;
 
+  // An answer with this status has been handed to the socket, so long after
+  // the head of its request was read.
+  virtual void OnAnswered(unsigned /*status*/, std::chrono::nanoseconds) {}
   // The server itself is about to refuse a request.
   virtual void OnRefused(Reason) {}
   // A client did not get as far as a request, for want of TLS.

@@ -21,6 +21,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/base/certificate.h"
 #include "server/base/check.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
@@ -230,6 +232,11 @@ void TlsContext::Set(std::shared_ptr<SSL_CTX> context) {
 SslPtr TlsContext::NewConnection() const {
   const MutexLock lock(mutex_);
   return SslPtr(SSL_new(context_.get()));
+}
+
+absl::Time TlsContext::not_after() const {
+  const MutexLock lock(mutex_);
+  return NotAfter(*SSL_CTX_get0_certificate(context_.get()));
 }
 
 std::string TakeTlsError() {

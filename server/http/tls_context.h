@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
 
@@ -43,6 +44,9 @@ class TlsContext {
 
   // For a connection that begins now. Null: there is no memory.
   SslPtr NewConnection() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // End of the validity of the server's own certificate, as it is in force.
+  absl::Time not_after() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   TlsContext() = default;

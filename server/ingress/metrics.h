@@ -2,12 +2,16 @@
 #define ENVELOPE_RELAY_SERVER_INGRESS_METRICS_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "absl/time/time.h"
+#include "enveloperelay/v1/events.pb.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/http/problem.h"
 #include "server/signplus/first_seen.h"
@@ -38,6 +42,11 @@ std::string_view CauseOf(Denial denial);
 //   envelope_relay_ingress_connections: connections that are open.
 //   envelope_relay_ingress_tls_handshakes_failed_total: connections that got no
 //     further than that.
+//   envelope_relay_ingress_ack_duration_seconds: of answers of 200, from the
+//     head of the request to the socket.
+//   envelope_relay_ingress_body_bytes_total: of the bodies that were let in.
+//   envelope_relay_ingress_last_event_timestamp_seconds{type}: when the newest
+//     event of a type came.
 //   envelope_relay_ingress_unknown_names_total{kind}: names of events, actions
 //     and fields that are not known, each once, FirstSeen::kNamesMax in all.
 // Thread-safe.
@@ -46,7 +55,8 @@ class IngressMetrics {
   // `registry` must outlive this.
   explicit IngressMetrics(prometheus::Registry& registry);
 
-  void Stored() { stored_.Increment(); }
+  // An event that came at `now` is in the log.
+  void Stored(v1::EventType type, absl::Time now);
   void Duplicate() { duplicate_.Increment(); }
   void Refused(Reason reason) {
     refused_.at(static_cast<size_t>(reason))->Increment();
@@ -59,6 +69,10 @@ class IngressMetrics {
   }
   void AddConnections(int change) { connections_.Increment(change); }
   void HandshakeFailed() { handshakes_failed_.Increment(); }
+  void Acknowledged(std::chrono::nanoseconds took);
+  void AddBody(size_t bytes) {
+    body_bytes_.Increment(static_cast<double>(bytes));
+  }
 
  private:
   using Counters = prometheus::Family<prometheus::Counter>;
@@ -73,6 +87,10 @@ class IngressMetrics {
       denied_{};
   prometheus::Gauge& connections_;
   prometheus::Counter& handshakes_failed_;
+  // Takes a lock that the threads of the ingress share, for some 20 ns.
+  prometheus::Histogram& ack_duration_;
+  prometheus::Counter& body_bytes_;
+  std::array<prometheus::Gauge*, v1::EventType_ARRAYSIZE> last_event_{};
   // By kind.
   std::array<prometheus::Counter*, static_cast<size_t>(kNameKindLast) + 1>
       unknown_names_{};

@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/quarantine.pb.h"
 #include "server/base/check.h"
@@ -131,6 +132,7 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
                                                 std::string_view body) {
   std::optional<HttpResponse> refusal = admission_.CheckBody(head, peer, body);
   if (refusal.has_value()) co_return *std::move(refusal);
+  metrics_.AddBody(body.size());
   const Sender sender = admission_.SenderOf(TokenOf(head));
   if (!MayBeJson(head.content_type)) {
     HttpResponse kept = co_await RefuseAndKeep(
@@ -138,9 +140,10 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
         "the body must be application/json");
     co_return kept;
   }
+  const absl::Time now = clock_.Now();
   absl::StatusOr<v1::EnvelopeEvent> event =
       ParseWebhook({.body = body,
-                    .receive_time = clock_.Now(),
+                    .receive_time = now,
                     .dedup_window = dedup_window_,
                     .secrets = sender.secrets(),
                     .traceparent = head.traceparent,
@@ -156,6 +159,7 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
     co_return kept;
   }
   const std::string event_id = event->event_id();
+  const v1::EventType type = event->type();
   const absl::StatusOr<Appended> appended = co_await Append(*std::move(event));
   if (!appended.ok()) {
     co_return Refuse(
@@ -167,7 +171,7 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
   if (appended->duplicate) {
     metrics_.Duplicate();
   } else {
-    metrics_.Stored();
+    metrics_.Stored(type, now);
   }
   co_return Stored(event_id, *appended);
 }

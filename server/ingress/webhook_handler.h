@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
 #define ENVELOPE_RELAY_SERVER_INGRESS_WEBHOOK_HANDLER_H_
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,9 @@ class WebhookHandler final : public HttpHandler {
                                     const HttpPeer& peer) override;
   Awaitable<HttpResponse> Respond(const RequestHead& head, const HttpPeer& peer,
                                   std::string_view body) override;
+  void OnAnswered(unsigned status, std::chrono::nanoseconds took) override {
+    if (status == 200) metrics_.Acknowledged(took);
+  }
   void OnRefused(Reason reason) override { metrics_.Refused(reason); }
   void OnHandshakeFailed() override { metrics_.HandshakeFailed(); }
   void OnConnection(int change) override { metrics_.AddConnections(change); }

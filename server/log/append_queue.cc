@@ -60,6 +60,7 @@ CommitGroup AppendQueue::TakeGroup() {
     changed_.Wait(mutex_);
   }
   TakeAppends(group.appends);
+  taken_appends_ = group.appends.size();
   TakeStateWrites(group.state_writes);
   return group;
 }
@@ -88,6 +89,12 @@ void AppendQueue::TakeStateWrites(std::vector<PendingStateWrite>& group) {
 void AppendQueue::ReleaseGroup() {
   const MutexLock lock(mutex_);
   taken_bytes_ = 0;
+  taken_appends_ = 0;
+}
+
+size_t AppendQueue::appends() const {
+  const MutexLock lock(mutex_);
+  return waiting_.size() + taken_appends_;
 }
 
 void AppendQueue::Close() {

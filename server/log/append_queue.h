@@ -59,6 +59,9 @@ class AppendQueue {
   // more.
   void ReleaseGroup() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Appends that were queued and are not done with.
+  size_t appends() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Takes no more; what is queued can still be taken.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -76,6 +79,7 @@ class AppendQueue {
   std::deque<PendingStateWrite> waiting_state_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t taken_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t taken_appends_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace enveloperelay

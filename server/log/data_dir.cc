@@ -130,13 +130,30 @@ absl::Status SyncWriteAheadLogs(const std::string& dir) {
   return error ? CannotUse(dir, error.message()) : absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> FreeDiskBytes(const std::string& dir) {
+absl::StatusOr<DiskSpace> GetDiskSpace(const std::string& dir) {
   struct statvfs stats = {};
   if (statvfs(dir.c_str(), &stats) != 0) {
     return absl::UnavailableError(absl::StrCat(
         "cannot tell the free space of '", dir, "': ", ErrnoMessage()));
   }
-  return uint64_t{stats.f_bavail} * stats.f_frsize;
+  return DiskSpace{.free_bytes = uint64_t{stats.f_bavail} * stats.f_frsize,
+                   .size_bytes = uint64_t{stats.f_blocks} * stats.f_frsize};
+}
+
+absl::StatusOr<uint64_t> GetDiskUsage(const std::string& dir) {
+  constexpr uint64_t kBlockBytes = 512;  // of st_blocks, whatever the disk has
+  struct stat info = {};
+  if (stat(dir.c_str(), &info) != 0) return CannotUse(dir, ErrnoMessage());
+  uint64_t blocks = static_cast<uint64_t>(info.st_blocks);
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(dir, error), end;
+       !error && it != end; it.increment(error)) {
+    // What has just been removed takes nothing.
+    if (lstat(it->path().c_str(), &info) != 0) continue;
+    blocks += static_cast<uint64_t>(info.st_blocks);
+  }
+  if (error) return CannotUse(dir, error.message());
+  return blocks * kBlockBytes;
 }
 
 }  // namespace enveloperelay

@@ -20,9 +20,19 @@ absl::StatusOr<bool> PrepareDataDir(const std::string& dir);
 // Errors: kUnavailable.
 absl::Status SyncWriteAheadLogs(const std::string& dir);
 
-// Returns how many bytes this process may still write in `dir`.
+// Of a file system.
+struct DiskSpace {
+  uint64_t free_bytes = 0;  // to a process that is not root
+  uint64_t size_bytes = 0;
+};
+
+// Returns what there is on the file system of `dir`.
 // Errors: kUnavailable.
-absl::StatusOr<uint64_t> FreeDiskBytes(const std::string& dir);
+absl::StatusOr<DiskSpace> GetDiskSpace(const std::string& dir);
+
+// Returns what the files in `dir` take on the disk, as du counts it. Looks at
+// each of them. Errors: kUnavailable.
+absl::StatusOr<uint64_t> GetDiskUsage(const std::string& dir);
 
 }  // namespace enveloperelay
 

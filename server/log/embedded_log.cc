@@ -1,6 +1,7 @@
 #include "server/log/embedded_log.h"
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -8,12 +9,14 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -22,6 +25,7 @@
 #include "server/log/data_dir.h"
 #include "server/log/event_log.h"
 #include "server/log/layout.h"
+#include "server/log/log_metrics.h"
 #include "server/log/record.h"
 #include "server/log/retention.h"
 #include "server/log/sequence.h"
@@ -33,6 +37,8 @@ namespace {
 
 constexpr absl::Duration kDiskCheckInterval = absl::Seconds(1);
 constexpr int kDiskChecksPerRetention = 10;
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 constexpr size_t kCacheBytesMin = size_t{8} << 20;
 constexpr size_t kPendingBytesMax = size_t{1} << 30;
@@ -78,16 +84,25 @@ EmbeddedLog::EmbeddedLog(EmbeddedLogOptions options, const Clock& clock,
                          prometheus::Registry& registry)
     : options_(std::move(options)),
       clock_(clock),
-      metrics_(registry),
+      metrics_(
+          {.age = options_.retention_age, .bytes = options_.retention_bytes},
+          registry),
       health_(std::move(options_.on_failure)) {
-  if (!options_.free_disk_bytes) options_.free_disk_bytes = FreeDiskBytes;
+  if (!options_.disk_space) options_.disk_space = GetDiskSpace;
 }
 
 EmbeddedLog::~EmbeddedLog() { Close(); }
 
 absl::Status EmbeddedLog::Start() {
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(
-      {.dir = options_.data_dir, .cache_bytes = options_.cache_bytes}, health_);
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      Store::Open({.dir = options_.data_dir,
+                   .cache_bytes = options_.cache_bytes,
+                   .on_wal_synced =
+                       [this](absl::Duration took) {
+                         metrics_.fsync_duration_seconds.Observe(
+                             absl::ToDoubleSeconds(took));
+                       }},
+                  health_);
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   const Position& last = store_->last_at_open();
@@ -144,26 +159,33 @@ void EmbeddedLog::MaintainUntilClosed() {
   while (!WaitForClose(kDiskCheckInterval)) {
     CheckDisk();
     checks = (checks + 1) % kDiskChecksPerRetention;
-    if (checks == 0) ApplyRetention();
+    if (checks > 0) continue;
+    ApplyRetention();
+    MeasureUsage();
   }
 }
 
 void EmbeddedLog::Maintain() {
   CheckDisk();
   ApplyRetention();
+  MeasureUsage();
 }
 
 void EmbeddedLog::CheckDisk() {
   const MutexLock lock(maintain_mutex_);
-  const absl::StatusOr<uint64_t> free =
-      options_.free_disk_bytes(options_.data_dir);
-  if (!free.ok()) {
-    health_.SetRoom(free.status());
-  } else if (*free < options_.disk_reserve_bytes) {
-    health_.SetRoom(absl::ResourceExhaustedError(
-        absl::StrCat("the disk of '", options_.data_dir, "' is full: ", *free,
-                     " bytes are left, at least ", options_.disk_reserve_bytes,
-                     " are kept free")));
+  const absl::StatusOr<DiskSpace> space =
+      options_.disk_space(options_.data_dir);
+  metrics_.free_bytes.Set(space.ok() ? static_cast<double>(space->free_bytes)
+                                     : kUnknown);
+  metrics_.filesystem_bytes.Set(
+      space.ok() ? static_cast<double>(space->size_bytes) : kUnknown);
+  if (!space.ok()) {
+    health_.SetRoom(space.status());
+  } else if (space->free_bytes < options_.disk_reserve_bytes) {
+    health_.SetRoom(absl::ResourceExhaustedError(absl::StrCat(
+        "the disk of '", options_.data_dir, "' is full: ", space->free_bytes,
+        " bytes are left, at least ", options_.disk_reserve_bytes,
+        " are kept free")));
   } else {
     health_.SetRoom(absl::OkStatus());
   }
@@ -171,8 +193,17 @@ void EmbeddedLog::CheckDisk() {
 
 void EmbeddedLog::ApplyRetention() {
   const MutexLock lock(maintain_mutex_);
+  const uint64_t floor = extent_->floor().sequence.value;
   if (!retention_->Apply().ok()) metrics_.retention_errors.Increment();
-  metrics_.SetExtent(*extent_);
+  metrics_.retention_removed.Increment(
+      static_cast<double>(extent_->floor().sequence.value - floor));
+}
+
+// By the thread that looks at the disk anyway, so that whoever reads the
+// metrics never waits for it.
+void EmbeddedLog::MeasureUsage() {
+  const absl::StatusOr<uint64_t> usage = GetDiskUsage(options_.data_dir);
+  metrics_.disk_bytes.Set(usage.ok() ? static_cast<double>(*usage) : kUnknown);
 }
 
 void EmbeddedLog::Append(v1::EnvelopeEvent event, AppendDone done) {
@@ -207,6 +238,10 @@ absl::StatusOr<Sequence> EmbeddedLog::FindEventId(
 
 absl::StatusOr<Sequence> EmbeddedLog::FindTime(absl::Time time) const {
   return reader_->FindTime(time);
+}
+
+std::vector<prometheus::MetricFamily> EmbeddedLog::Collect() const {
+  return CollectLogGauges(*extent_, commit_->waiting_appends());
 }
 
 LogBounds EmbeddedLog::Bounds() const { return extent_->bounds(); }

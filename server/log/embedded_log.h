@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -16,10 +17,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
+#include "server/log/data_dir.h"
 #include "server/log/embedded_state_store.h"
 #include "server/log/event_log.h"
 #include "server/log/extent.h"
@@ -60,15 +64,15 @@ struct EmbeddedLogOptions {
   // has returned.
   absl::AnyInvocable<void(const absl::Status&) &&> on_failure;
   // Says how much is left on the disk of a directory; for tests. Unset:
-  // statvfs.
-  absl::AnyInvocable<absl::StatusOr<uint64_t>(const std::string& dir)>
-      free_disk_bytes;
+  // GetDiskSpace.
+  absl::AnyInvocable<absl::StatusOr<DiskSpace>(const std::string& dir)>
+      disk_space;
 };
 
 // The log on the local disk: a RocksDB database, written by one thread in group
 // commits. Has a second thread that applies retention and looks after the
 // disk's free space. Thread-safe.
-class EmbeddedLog final : public EventLog {
+class EmbeddedLog final : public EventLog, public prometheus::Collectable {
  public:
   // Opens the log in `options.data_dir`, or creates it. `clock` and `registry`
   // must outlive it.
@@ -89,8 +93,8 @@ class EmbeddedLog final : public EventLog {
   // taken are durable and answered. What is stored can still be read.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Applies retention and looks at the disk's free space now, as the log does
-  // by itself every few seconds. Blocks on the disk.
+  // Applies retention and looks at the disk now, as the log does by itself
+  // every few seconds. Blocks on the disk.
   void Maintain() ABSL_LOCKS_EXCLUDED(maintain_mutex_);
 
   void Append(v1::EnvelopeEvent event, AppendDone done) override;
@@ -109,6 +113,10 @@ class EmbeddedLog final : public EventLog {
   absl::Status Health() const override;
   Tail& tail() override { return tail_; }
 
+  // The metrics that are looked up; the others are in the registry. Does not
+  // block on the disk.
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
   // The state that is kept beside the events. Lives as long as the log. A write
   // is refused for no reason but closing and a final failure.
   StateStore& state() { return *state_; }
@@ -122,6 +130,7 @@ class EmbeddedLog final : public EventLog {
   bool WaitForClose(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
   void CheckDisk() ABSL_LOCKS_EXCLUDED(maintain_mutex_);
   void ApplyRetention() ABSL_LOCKS_EXCLUDED(maintain_mutex_);
+  void MeasureUsage();
 
   EmbeddedLogOptions options_;
   const Clock& clock_;

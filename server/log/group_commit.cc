@@ -177,7 +177,6 @@ void GroupCommit::Publish(const Draft& draft) {
   // What is announced last must find the rest in place.
   parts_.extent.Append(draft.last, records.front().receive_time_micros);
   parts_.recent.Add(draft.chunk);
-  parts_.metrics.SetExtent(parts_.extent);
   parts_.tail.Advance(draft.last.sequence);
 }
 

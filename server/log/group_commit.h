@@ -54,6 +54,9 @@ class GroupCommit {
   // See StateStore::Write. `done` is called here if the write is refused.
   void WriteState(std::vector<StateChange> changes, StateStore::WriteDone done);
 
+  // Appends that are not answered yet.
+  size_t waiting_appends() const { return queue_.appends(); }
+
   // Takes no more, and returns when all that was taken is answered. Not from a
   // `done`.
   void Close();

@@ -102,7 +102,7 @@ absl::Status Store::OpenDb(const StoreOptions& options, Health& health) {
   const absl::StatusOr<bool> has_database = PrepareDataDir(options.dir);
   if (!has_database.ok()) return has_database.status();
 
-  rocksdb::DBOptions db_options = MakeDbOptions(health);
+  rocksdb::DBOptions db_options = MakeDbOptions(options, health);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families =
       ColumnFamilies(options, db_options, removed_up_to_);
   if (*has_database) {

@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "rocksdb/advanced_options.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/compaction_filter.h"
@@ -48,6 +50,24 @@ class ErrorListener final : public rocksdb::EventListener {
 
  private:
   Health& health_;
+};
+
+// Tells how long syncs of the write-ahead log take. RocksDB's own statistics
+// would time and count much else, too.
+class SyncListener final : public rocksdb::EventListener {
+ public:
+  explicit SyncListener(std::function<void(absl::Duration)> on_wal_synced)
+      : on_wal_synced_(std::move(on_wal_synced)) {}
+
+  bool ShouldBeNotifiedOnFileIO() override { return true; }
+  void OnFileSyncFinish(const rocksdb::FileOperationInfo& info) override {
+    if (info.status.ok() && info.path.ends_with(".log")) {
+      on_wal_synced_(absl::FromChrono(info.duration));
+    }
+  }
+
+ private:
+  const std::function<void(absl::Duration)> on_wal_synced_;
 };
 
 // Returns the sequence that an entry belongs to.
@@ -136,7 +156,7 @@ rocksdb::ColumnFamilyOptions SubscriptionsOptions(
 
 }  // namespace
 
-rocksdb::DBOptions MakeDbOptions(Health& health) {
+rocksdb::DBOptions MakeDbOptions(const StoreOptions& store, Health& health) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -149,6 +169,8 @@ rocksdb::DBOptions MakeDbOptions(Health& health) {
   options.track_and_verify_wals_in_manifest = true;
   options.max_bgerror_resume_count = 0;
   options.listeners.push_back(std::make_shared<ErrorListener>(health));
+  options.listeners.push_back(
+      std::make_shared<SyncListener>(store.on_wal_synced));
 
   // Bounds what a start has to replay, and keeps the start from writing it.
   options.max_total_wal_size = 64 * kMiB;

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "server/log/health.h"
@@ -20,6 +22,9 @@ struct StoreOptions {
   // Memory for blocks read and, up to half of it, for what is not yet in a
   // table file.
   size_t cache_bytes;
+  // Called with the time that each sync of the write-ahead log has taken, by
+  // the thread that has synced. Until the store is destroyed.
+  std::function<void(absl::Duration)> on_wal_synced = [](absl::Duration) {};
 };
 
 // Sequences up to here were removed by retention: flushes and compactions drop
@@ -36,7 +41,7 @@ inline constexpr char kQuarantineName[] = "quarantine";
 
 // How RocksDB is to be run. Background errors are reported to `health`, which
 // must outlive the database.
-rocksdb::DBOptions MakeDbOptions(Health& health);
+rocksdb::DBOptions MakeDbOptions(const StoreOptions& store, Health& health);
 
 // The column families: default (meta), records, by_event_id, by_envelope,
 // subscriptions, dead_letters, quarantine.

@@ -10,15 +10,10 @@
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
+#include "server/base/metrics.h"
 
 namespace enveloperelay {
 namespace {
-
-prometheus::Gauge& AddGauge(prometheus::Registry& registry,
-                            const std::string& name, const std::string& help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(
-      {});
-}
 
 prometheus::Family<prometheus::Counter>& AddCounters(
     prometheus::Registry& registry, const std::string& name,
@@ -56,10 +51,9 @@ QuarantineMetrics::QuarantineMetrics(prometheus::Registry& registry)
       repeated_(ByReason(AddCounters(
           registry, "envelope_relay_quarantine_repeated_total",
           "Bodies that came again while they were in quarantine."))),
-      failed_(AddCounters(registry, "envelope_relay_quarantine_failed_total",
-                          "Bodies that could not be kept; their senders got "
-                          "503.")
-                  .Add({})) {
+      failed_(AddCounter(registry, "envelope_relay_quarantine_failed_total",
+                         "Bodies that could not be kept; their senders got "
+                         "503.")) {
   prometheus::Family<prometheus::Counter>& removed =
       AddCounters(registry, "envelope_relay_quarantine_removed_total",
                   "Bodies that have left the quarantine: to make room (count, "

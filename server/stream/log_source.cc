@@ -11,6 +11,7 @@
 #include "server/log/cursor.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
+#include "server/stream/positions.h"
 #include "server/stream/reader.h"
 #include "server/stream/request.h"
 #include "server/stream/response.h"
@@ -20,15 +21,19 @@
 namespace enveloperelay {
 
 LogSource::LogSource(ReadSpec read, const BatchLimits& limits,
-                     bool until_caught_up, EventLog& log)
+                     bool until_caught_up, EventLog& log,
+                     StreamPositions& positions)
     : log_(log),
+      positions_(positions),
       reader_(std::move(read), log),
       limits_(limits),
       until_caught_up_(until_caught_up) {}
 
 absl::Status LogSource::Start() {
   until_ = until_caught_up_ ? log_.Bounds().latest : Sequence{UINT64_MAX};
-  return reader_.Start();
+  absl::Status status = reader_.Start();
+  if (status.ok()) position_.emplace(positions_, reader_.position());
+  return status;
 }
 
 StreamPart LogSource::MakePart() const {
@@ -41,6 +46,7 @@ StreamPart LogSource::MakePart() const {
 absl::StatusOr<StreamSource::Next> LogSource::Fill(StreamPart& part) {
   const absl::StatusOr<LogReader::Next> next = reader_.Fill(until_, part.batch);
   if (!next.ok()) return next.status();
+  position_->Set(reader_.position());
   if (reader_.position() >= until_) return Next::kEnd;
   switch (*next) {
     case LogReader::Next::kReadOn:

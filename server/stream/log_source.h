@@ -1,11 +1,14 @@
 #ifndef ENVELOPE_RELAY_SERVER_STREAM_LOG_SOURCE_H_
 #define ENVELOPE_RELAY_SERVER_STREAM_LOG_SOURCE_H_
 
+#include <optional>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
+#include "server/stream/positions.h"
 #include "server/stream/reader.h"
 #include "server/stream/request.h"
 #include "server/stream/response.h"
@@ -18,9 +21,10 @@ namespace enveloperelay {
 // keeps. Holds no event between two responses.
 class LogSource final : public StreamSource {
  public:
-  // `log` outlives it.
+  // `log` and `positions` outlive it. Its position is among those from Start()
+  // to Stop().
   LogSource(ReadSpec read, const BatchLimits& limits, bool until_caught_up,
-            EventLog& log);
+            EventLog& log, StreamPositions& positions);
 
   absl::Status Start() override;
   StreamPart MakePart() const override;
@@ -30,11 +34,13 @@ class LogSource final : public StreamSource {
   void WaitForMore(StepScheduler& steps) override;
   void Describe(v1::SubscribeResponse& response) override;
   void DescribeInfo(v1::StreamInfo& info) const override;
-  void Stop() override {}
+  void Stop() override { position_.reset(); }
 
  private:
   EventLog& log_;
+  StreamPositions& positions_;
   LogReader reader_;
+  std::optional<StreamPositions::Entry> position_;  // once it has started
   const BatchLimits limits_;
   const bool until_caught_up_;
   // The last event to send: the newest at the start if the stream ends there.

@@ -41,7 +41,7 @@ bool Batch::Add(const std::shared_ptr<const Chunk>& chunk, size_t index) {
   const size_t size =
       basic_ ? wire::HeaderSize(kEventsField, basic_size) + basic_size
              : ref.size();
-  if (full_ || (events_ > 0 && bytes_ + size > limits_.bytes_max)) {
+  if (full_ || (!empty() && bytes_ + size > limits_.bytes_max)) {
     full_ = true;
     return false;
   }
@@ -54,9 +54,10 @@ bool Batch::Add(const std::shared_ptr<const Chunk>& chunk, size_t index) {
     }
     run_.end = ref.end;
   }
-  ++events_;
+  list_.push_back(
+      {.sequence = ref.sequence, .receive_micros = ref.receive_time_micros});
   bytes_ += size;
-  full_ = events_ >= limits_.events_max || bytes_ >= limits_.bytes_max;
+  full_ = events() >= limits_.events_max || bytes_ >= limits_.bytes_max;
   return true;
 }
 

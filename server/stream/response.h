@@ -13,6 +13,7 @@
 
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/chunk.h"
+#include "server/log/sequence.h"
 
 namespace enveloperelay {
 
@@ -21,6 +22,12 @@ struct BatchLimits {
   size_t events_max;
   // Of the events as they are sent. A first event that is larger fits alone.
   size_t bytes_max;
+};
+
+// What is known of an event of a batch.
+struct BatchEvent {
+  Sequence sequence;
+  int64_t receive_micros = 0;  // since the Unix epoch
 };
 
 // The events of one response, put together out of stored bytes without
@@ -40,10 +47,12 @@ class Batch {
   // Adds a record. False, and nothing is added, if it does not fit.
   bool Add(const std::shared_ptr<const Chunk>& chunk, size_t index);
 
-  bool empty() const { return events_ == 0; }
+  bool empty() const { return list_.empty(); }
   // Whether no further event fits, as far as is known.
   bool full() const { return full_; }
-  size_t events() const { return events_; }
+  size_t events() const { return list_.size(); }
+  // In the order in which they were added.
+  const std::vector<BatchEvent>& list() const { return list_; }
   size_t bytes() const { return bytes_; }
   const BatchLimits& limits() const { return limits_; }
 
@@ -66,7 +75,7 @@ class Batch {
   bool basic_;
   bool full_ = false;
   BatchLimits limits_;
-  size_t events_ = 0;
+  std::vector<BatchEvent> list_;
   size_t bytes_ = 0;
   std::vector<grpc::Slice> slices_;
   std::string copy_;  // stands after slices_

@@ -172,9 +172,10 @@ void Stream::WriteEnd(v1::EndReason reason) {
 
 void Stream::Write(StreamPart part) {
   source_->Describe(part.rest);
-  *part.rest.mutable_server_time() = ToProto(clock_.Now());
+  const absl::Time server_time = clock_.Now();
+  *part.rest.mutable_server_time() = ToProto(server_time);
 
-  metrics_.CountDeliveries(part.batch.events());
+  metrics_.CountDeliveries(part.batch.list(), server_time);
   const SteadyTime now = steps_.Now();
   heartbeat_due_ = After(now, heartbeat_interval_ * (1 - kHeartbeatLead));
   if (in_flight_++ == 0) stall_due_ = After(now, options_.stall_timeout);

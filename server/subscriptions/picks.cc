@@ -1,5 +1,7 @@
 // Which events a worker gets: first what waits to be delivered again, then what
 // its envelope has held up, then what is new.
+#include <google/protobuf/timestamp.pb.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +52,10 @@ std::string_view EnvelopeIdOf(std::string_view event) {
   return {};
 }
 
+int64_t MicrosOf(const google::protobuf::Timestamp& time) {
+  return time.seconds() * 1'000'000 + time.nanos() / 1000;
+}
+
 // The copied event as a record of its own.
 ChunkSpan SpanOf(const internal::StoredDeadLetter& copy, Sequence sequence) {
   v1::EnvelopeEvent event;
@@ -59,6 +65,7 @@ ChunkSpan SpanOf(const internal::StoredDeadLetter& copy, Sequence sequence) {
   wire::AppendHeader(v1::SubscribeResponse::kEventsFieldNumber,
                      copy.event().size(), chunk->bytes);
   RecordRef ref{.sequence = sequence};
+  ref.receive_time_micros = MicrosOf(event.receive_time());
   ref.event = static_cast<uint32_t>(chunk->bytes.size());
   chunk->bytes.append(copy.event());
   ref.end = static_cast<uint32_t>(chunk->bytes.size());
@@ -389,8 +396,7 @@ Dispatcher::Origin Dispatcher::ReadCopy(
   v1::EnvelopeEvent event;
   event.ParseFromString(copy.event());
   return {.envelope_id = event.envelope_id(),
-          .receive_micros = event.receive_time().seconds() * 1'000'000 +
-                            event.receive_time().nanos() / 1000};
+          .receive_micros = MicrosOf(event.receive_time())};
 }
 
 absl::StatusOr<std::optional<Dispatcher::Origin>> Dispatcher::FindOrigin(

@@ -84,10 +84,7 @@ void Subscription::Host(StepScheduler& steps,
   }
   const MutexLock lock(mutex_);
   steps_ = &steps;
-  if (dispatcher_ != nullptr ||
-      settings_.expire_after < absl::InfiniteDuration()) {
-    StepSoon();
-  }
+  StepSoon();
 }
 
 void Subscription::Close() {
@@ -136,7 +133,7 @@ void Subscription::Step() {
       Dispatch();
       StartWrite();
       ScheduleNext();
-      cursor_ = dispatcher_->Counters().cursor.value;
+      ShowCounters();
       expired = ExpireTime() <= env_.clock.Now();
     }
     failure = failure_;
@@ -149,6 +146,30 @@ void Subscription::Step() {
   }
   for (Release& release : due) std::move(release)(failure);
   if (expired) on_expired_();
+}
+
+void Subscription::ShowCounters() {
+  const SubscriptionCounters counters = dispatcher_->Counters();
+  cursor_ = counters.cursor.value;
+  const MutexLock lock(counters_mutex_);
+  counters_ = counters;
+}
+
+std::optional<SubscriptionCounters> Subscription::Counters() const {
+  std::optional<SubscriptionCounters> counters;
+  {
+    const MutexLock lock(counters_mutex_);
+    counters = counters_;
+  }
+  if (!counters.has_value()) return counters;
+  const LogBounds bounds = env_.log.Bounds();
+  counters->backlog =
+      bounds.latest.value - std::min(bounds.latest, counters->cursor).value;
+  if (counters->cursor.Next() < bounds.earliest) {
+    const MutexLock lock(write_->mutex);
+    if (write_->steps != nullptr) write_->steps->StepSoon();
+  }
+  return counters;
 }
 
 void Subscription::TakeWritten() {
@@ -258,7 +279,7 @@ absl::StatusOr<WorkerKey> Subscription::Join(WorkerSpec spec,
     if (!old.empty()) old.mapped()->PutEnd(WorkerSupersededError(worker_id));
   }
   mailboxes_.emplace(joined.key, std::move(mailbox));
-  cursor_ = dispatcher_->Counters().cursor.value;
+  ShowCounters();
   StepSoon();
   return joined.key;
 }

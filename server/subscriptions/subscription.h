@@ -40,8 +40,8 @@ namespace enveloperelay {
 //   call ──▶ Dispatcher ──changes──▶ StateStore ──durable──▶ answer, handout
 //
 // Step() is for one thread at a time, the rest is thread-safe; all but Step()
-// of `steps` may block on the disk. A subscription is read from the store when
-// it is first used.
+// of `steps` may block on the disk. A subscription is read from the store by
+// its first step, or when it is used before that.
 class Subscription : public std::enable_shared_from_this<Subscription> {
  public:
   // What it uses; each outlives it.
@@ -136,6 +136,11 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // Each event up to it was settled at the last step. Does not block.
   Sequence cursor() const { return Sequence{cursor_}; }
+  // How it stood after the last step, but with a backlog up to the end of the
+  // log; nothing before the first. Has it stepped if retention has overtaken
+  // it. Does not block.
+  std::optional<SubscriptionCounters> Counters() const
+      ABSL_LOCKS_EXCLUDED(counters_mutex_);
 
  private:
   using Release = absl::AnyInvocable<void(absl::Status) &&>;
@@ -159,12 +164,20 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string Etag() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Subscription ToProto() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets cursor() and Counters() see how the dispatcher stands.
+  void ShowCounters() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_)
+      ABSL_LOCKS_EXCLUDED(counters_mutex_);
 
   const Environment env_;
   const std::string name_;
   const absl::Time begin_;
   std::function<void()> on_expired_;
   std::atomic<uint64_t> cursor_ = 0;
+
+  // Never held for longer than a copy takes, unlike mutex_.
+  mutable Mutex counters_mutex_;
+  std::optional<SubscriptionCounters> counters_
+      ABSL_GUARDED_BY(counters_mutex_);
 
   mutable Mutex mutex_;
   StepScheduler* steps_ ABSL_GUARDED_BY(mutex_) = nullptr;

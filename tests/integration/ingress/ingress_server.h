@@ -67,20 +67,25 @@ class IngressServerTest : public ::testing::Test {
     return true;
   }
 
-  // The value of a metric of the ingress.
-  double Metric(const std::string& name, const std::string& reason = "") const {
+  // The value of a metric of the ingress: of one with labels that where this
+  // label has this value; of a histogram how often it was observed.
+  double Metric(const std::string& name, const std::string& value = "",
+                const std::string& label_name = "reason") const {
     for (const prometheus::MetricFamily& family : registry_.Collect()) {
       if (family.name != "envelope_relay_ingress_" + name) continue;
       for (const prometheus::ClientMetric& metric : family.metric) {
         for (const auto& label : metric.label) {
-          if (label.name == "reason" && label.value == reason) {
-            return metric.counter.value;
+          if (label.name == label_name && label.value == value) {
+            return metric.counter.value + metric.gauge.value;
           }
         }
-        if (metric.label.empty()) return metric.gauge.value;
+        if (metric.label.empty()) {
+          return metric.counter.value + metric.gauge.value +
+                 static_cast<double>(metric.histogram.sample_count);
+        }
       }
     }
-    ADD_FAILURE() << "no metric " << name << " " << reason;
+    ADD_FAILURE() << "no metric " << name << " " << value;
     return -1;
   }
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/ingress/keys.h"
+#include "server/ingress/tokens.h"
 #include "tests/integration/ingress/ingress_server.h"
 #include "tests/support/raw_http.h"
 
@@ -75,6 +78,59 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInTheirOrder) {
     ASSERT_TRUE(response.ok()) << response.status();
     EXPECT_THAT(response->body,
                 HasSubstr(R"("sequence":")" + std::to_string(i) + '"'));
+  }
+}
+
+TEST_F(ServerTest, MeasuresHowLongAnswersOf200Take) {
+  Start();
+  EXPECT_EQ(Metric("ack_duration_seconds"), 0);
+  RawConnection connection = Connect();
+  for (const std::string& request :
+       {PostEnvelope(1), PostEnvelope(1), Post("{}"), RawRequest("GET", "/")}) {
+    ASSERT_TRUE(connection.Send(request).ok());
+    ASSERT_TRUE(connection.Read().ok());
+  }
+  // The answers before the last one are done with.
+  EXPECT_EQ(Metric("ack_duration_seconds"), 2);
+}
+
+TEST_F(ServerTest, CountsTheBytesOfBodiesThatWereLetIn) {
+  IngressOptions options = Options();
+  options.admission.keys = std::make_shared<IngressKeys>(registry_);
+  options.admission.keys->SetTokens(
+      TokenSet::Parse("whtok_0123456789abcdef", "").value());
+  Start(std::move(options));
+  const std::string let_in = "Authorization: Bearer whtok_0123456789abcdef\r\n";
+  for (const std::string& fields : {let_in, let_in, std::string()}) {
+    RawConnection connection = Connect();
+    ASSERT_TRUE(connection.Send(Post(kBody, fields)).ok());
+    ASSERT_TRUE(connection.Read().ok());
+  }
+  EXPECT_EQ(Metric("body_bytes_total"), 2.0 * std::string_view(kBody).size());
+}
+
+TEST_F(ServerTest, KnowsWhenTheNewestEventOfATypeCame) {
+  Start();
+  const auto last = [this](const std::string& type) {
+    return Metric("last_event_timestamp_seconds", type, "type");
+  };
+  RawConnection connection = Connect();
+  EXPECT_EQ(last("ENVELOPE_VOIDED"), 0);
+  const double before = absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch());
+  ASSERT_TRUE(connection.Send(PostEnvelope(1)).ok());
+  EXPECT_EQ(connection.Read()->status, 200);
+  const double first = last("ENVELOPE_VOIDED");
+  EXPECT_GE(first, before);
+  ASSERT_TRUE(connection.Send(PostEnvelope(1)).ok());
+  EXPECT_EQ(connection.Read()->status, 200);
+  EXPECT_EQ(last("ENVELOPE_VOIDED"), first);
+  ASSERT_TRUE(connection.Send(PostEnvelope(2)).ok());
+  EXPECT_EQ(connection.Read()->status, 200);
+  EXPECT_GT(last("ENVELOPE_VOIDED"), first);
+  for (const char* const type :
+       {"ENVELOPE_COMPLETED", "ENVELOPE_EXPIRED", "ENVELOPE_DECLINED",
+        "ENVELOPE_AUDIT_TRAIL", "UNSPECIFIED"}) {
+    EXPECT_EQ(last(type), 0) << type;
   }
 }
 

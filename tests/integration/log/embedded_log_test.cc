@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <latch>
 #include <map>
 #include <memory>
@@ -26,17 +28,22 @@
 #include "rocksdb/options.h"
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
+#include "server/log/data_dir.h"
 #include "server/log/event_log.h"
 #include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 #include "server/log/store_options.h"
 #include "tests/integration/log/test_log.h"
 #include "tests/support/append.h"
+#include "tests/support/child_process.h"
 #include "tests/support/event_log_contract.h"
+#include "tests/support/eventually.h"
 #include "tests/support/log_range.h"
 
 namespace enveloperelay::testing {
 namespace {
+
+using ::testing::IsNan;
 
 constexpr absl::Duration kAge = absl::Hours(1000);
 
@@ -359,8 +366,8 @@ TEST(EmbeddedLogTest, RefusesAppendsWhileTheDiskIsFull) {
   std::atomic<uint64_t> free = 1000;
   EmbeddedLogOptions options;
   options.disk_reserve_bytes = 500;
-  options.free_disk_bytes = [&free](const std::string&) {
-    return absl::StatusOr<uint64_t>(free.load());
+  options.disk_space = [&free](const std::string&) {
+    return absl::StatusOr<DiskSpace>({.free_bytes = free});
   };
   TestLog log(std::move(options));
   log.Append(1);
@@ -380,10 +387,10 @@ TEST(EmbeddedLogTest, RefusesAppendsWhileTheDiskIsFull) {
 TEST(EmbeddedLogTest, NoticesByItselfThatTheDiskIsFull) {
   std::atomic<int> checks = 0;
   EmbeddedLogOptions options;
-  options.free_disk_bytes = [&checks](const std::string&) {
+  options.disk_space = [&checks](const std::string&) {
     ++checks;
     checks.notify_all();
-    return absl::StatusOr<uint64_t>(UINT64_MAX);
+    return absl::StatusOr<DiskSpace>({.free_bytes = UINT64_MAX});
   };
   TestLog log(std::move(options));
   // One is made by the start; the test's time limit bounds the wait.
@@ -397,12 +404,109 @@ TEST(EmbeddedLogTest, ReportsWhatItHolds) {
   log.Fill(1, 10);
   const LogRange range = log->Read({}, kNoLimits).value();
   const auto bytes = static_cast<double>(range.spans.at(0).chunk->bytes.size());
-  const prometheus::Registry& registry = log.registry();
-  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_latest_sequence"), 10);
-  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_earliest_sequence"), 1);
-  EXPECT_EQ(MetricValue(registry, "envelope_relay_log_stored_bytes"), bytes);
-  EXPECT_GE(MetricValue(registry, "envelope_relay_log_commit_duration_seconds"),
-            1);
+  EXPECT_EQ(MetricValue(*log, "envelope_relay_log_latest_sequence"), 10);
+  EXPECT_EQ(MetricValue(*log, "envelope_relay_log_earliest_sequence"), 1);
+  EXPECT_EQ(MetricValue(*log, "envelope_relay_log_stored_bytes"), bytes);
+  EXPECT_GE(
+      MetricValue(log.registry(), "envelope_relay_log_commit_duration_seconds"),
+      1);
+}
+
+TEST(EmbeddedLogTest, ReportsWhenItsEventsCame) {
+  constexpr char kLatest[] =
+      "envelope_relay_log_latest_event_timestamp_seconds";
+  constexpr char kEarliest[] =
+      "envelope_relay_log_earliest_event_timestamp_seconds";
+  const auto start = static_cast<double>(absl::ToUnixSeconds(kStart));
+  TestLog log(WithAge(absl::Seconds(100)));
+  EXPECT_EQ(MetricValue(*log, kLatest), 0);
+  EXPECT_EQ(MetricValue(*log, kEarliest), 0);
+  log.Fill(1, 50);
+  EXPECT_EQ(MetricValue(*log, kLatest), start + 50);
+  EXPECT_EQ(MetricValue(*log, kEarliest), start + 1);
+  log.clock().Advance(absl::Seconds(130));
+  log->Maintain();
+  EXPECT_EQ(MetricValue(*log, kEarliest), start + 30);
+  // Once all are removed, and after a restart, too.
+  log.clock().Advance(absl::Hours(1));
+  log->Maintain();
+  EXPECT_EQ(
+      MetricValue(log.registry(), "envelope_relay_log_retention_removed_total"),
+      50);
+  log.Open();
+  EXPECT_EQ(MetricValue(*log, kLatest), start + 50);
+  EXPECT_EQ(MetricValue(*log, kEarliest), 0);
+}
+
+TEST(EmbeddedLogTest, ReportsHowMuchItMayKeep) {
+  constexpr char kSeconds[] = "envelope_relay_log_retention_limit_seconds";
+  constexpr char kBytes[] = "envelope_relay_log_retention_limit_bytes";
+  EmbeddedLogOptions options = WithAge(absl::Seconds(100));
+  options.retention_bytes = 1'000'000;
+  TestLog log(std::move(options));
+  EXPECT_EQ(MetricValue(log.registry(), kSeconds), 100);
+  EXPECT_EQ(MetricValue(log.registry(), kBytes), 1'000'000);
+  log.Open();
+  EXPECT_EQ(MetricValue(log.registry(), kSeconds), 0);
+  EXPECT_EQ(MetricValue(log.registry(), kBytes), 0);
+}
+
+TEST(EmbeddedLogTest, ReportsHowFullTheDiskIs) {
+  constexpr char kFree[] = "envelope_relay_log_free_bytes";
+  constexpr char kSize[] = "envelope_relay_log_filesystem_bytes";
+  std::atomic<bool> fails = false;
+  EmbeddedLogOptions options;
+  options.disk_space = [&fails](const std::string&) {
+    return fails ? absl::StatusOr<DiskSpace>(absl::UnavailableError("gone"))
+                 : DiskSpace{.free_bytes = 4'000'000'000, .size_bytes = 5};
+  };
+  TestLog log(std::move(options));
+  EXPECT_EQ(MetricValue(log.registry(), kFree), 4e9);
+  EXPECT_EQ(MetricValue(log.registry(), kSize), 5);
+  fails = true;
+  log->Maintain();
+  EXPECT_THAT(MetricValue(log.registry(), kFree), IsNan());
+  EXPECT_THAT(MetricValue(log.registry(), kSize), IsNan());
+  log.Close();
+}
+
+TEST(EmbeddedLogTest, ReportsWhatItTakesOnTheDisk) {
+  constexpr char kDisk[] = "envelope_relay_log_disk_bytes";
+  TestLog log;
+  const double before = MetricValue(log.registry(), kDisk);
+  std::filesystem::create_directory(log.dir() + "/more");
+  std::ofstream(log.dir() + "/more/file") << std::string(1 << 20, 'x');
+  log->Maintain();
+  const double after = MetricValue(log.registry(), kDisk);
+  EXPECT_GE(after, before + (1 << 20));
+  const FinishedCommand du =
+      RunCommand({.program = "/usr/bin/du",
+                  .arguments = {"--summarize", "--block-size=1", log.dir()}});
+  EXPECT_EQ(std::stod(du.output), after);
+}
+
+TEST(EmbeddedLogTest, ReportsHowLongItsSyncsTake) {
+  constexpr char kSyncs[] = "envelope_relay_log_fsync_duration_seconds";
+  TestLog log;
+  const double before = MetricValue(log.registry(), kSyncs);
+  log.Append(1);
+  log.Append(2);
+  EXPECT_EQ(MetricValue(log.registry(), kSyncs), before + 2);
+}
+
+TEST(EmbeddedLogTest, ReportsWhatWaitsForACommit) {
+  constexpr char kWaiting[] = "envelope_relay_log_waiting_appends";
+  TestLog log;
+  EXPECT_EQ(MetricValue(*log, kWaiting), 0);
+  {
+    const Hold hold(*log);
+    for (int i = 0; i < 3; ++i) {
+      log->Append(MakeEvent({.event_id = absl::StrCat(i)}),
+                  [](const absl::StatusOr<Appended>&) {});
+    }
+    EXPECT_EQ(MetricValue(*log, kWaiting), 4);
+  }
+  EXPECT_TRUE(Eventually([&] { return MetricValue(*log, kWaiting) == 0; }));
 }
 
 TEST(EmbeddedLogTest, RefusesOptionsThatAreOutOfRange) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/log/data_dir.h"
 #include "server/log/embedded_log.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
@@ -123,8 +124,8 @@ TEST(EmbeddedStateStoreTest, IsWrittenBesideADuplicate) {
 TEST(EmbeddedStateStoreTest, TakesWritesWhenAppendsAreRefused) {
   EmbeddedLogOptions options;
   options.disk_reserve_bytes = 500;
-  options.free_disk_bytes = [](const std::string&) {
-    return absl::StatusOr<uint64_t>(499);
+  options.disk_space = [](const std::string&) {
+    return absl::StatusOr<DiskSpace>({.free_bytes = 499});
   };
   TestLog log(std::move(options));
   ASSERT_EQ(AppendAndWait(*log, MakeEvent({.event_id = "x"})).status().code(),

@@ -60,8 +60,7 @@ TEST(RetentionTest, KeepsNoMoreThanTheRetentionBytes) {
   log.Fill(1000, 1200, 1000);
   log->Maintain();
   EXPECT_EQ(log->Bounds().earliest, Sequence{192});
-  EXPECT_LE(MetricValue(log.registry(), "envelope_relay_log_stored_bytes"),
-            10 * frame);
+  EXPECT_LE(MetricValue(*log, "envelope_relay_log_stored_bytes"), 10 * frame);
   EXPECT_EQ(log.ReadAll(Sequence{191}).size(), 10);
 }
 

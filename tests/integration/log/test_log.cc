@@ -87,9 +87,9 @@ void WithDatabase(
   }
 }
 
-double MetricValue(const prometheus::Registry& registry,
+double MetricValue(const prometheus::Collectable& metrics,
                    const std::string& name) {
-  for (const prometheus::MetricFamily& family : registry.Collect()) {
+  for (const prometheus::MetricFamily& family : metrics.Collect()) {
     if (family.name != name) continue;
     switch (family.type) {
       case prometheus::MetricType::Counter:

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "prometheus/collectable.h"
 #include "prometheus/registry.h"
 #include "rocksdb/db.h"
 #include "server/base/check.h"
@@ -121,7 +122,7 @@ void WithDatabase(
 
 // The value of a metric without labels: of a gauge or counter, or how often a
 // histogram was observed.
-double MetricValue(const prometheus::Registry& registry,
+double MetricValue(const prometheus::Collectable& metrics,
                    const std::string& name);
 
 }  // namespace enveloperelay::testing

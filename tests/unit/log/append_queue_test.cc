@@ -130,6 +130,20 @@ TEST(AppendQueueTest, CountsAGroupUntilItIsReleased) {
   EXPECT_TRUE(Push(queue, "b", 6000).ok());
 }
 
+TEST(AppendQueueTest, KnowsHowManyAppendsAreNotDoneWith) {
+  AppendQueue queue(10'000);
+  EXPECT_EQ(queue.appends(), 0);
+  ASSERT_TRUE(Push(queue, "a").ok());
+  ASSERT_TRUE(Push(queue, "b").ok());
+  ASSERT_TRUE(PushState(queue, "key").ok());
+  EXPECT_EQ(queue.appends(), 2);
+  const CommitGroup group = queue.TakeGroup();
+  ASSERT_TRUE(Push(queue, "c").ok());
+  EXPECT_EQ(queue.appends(), 3);
+  queue.ReleaseGroup();
+  EXPECT_EQ(queue.appends(), 1);
+}
+
 TEST(AppendQueueTest, GivesTheRestWhenItIsClosed) {
   AppendQueue queue(10'000);
   ASSERT_TRUE(Push(queue, "a").ok());

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.pb.h"
+#include "prometheus/client_metric.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/base/check.h"
@@ -26,6 +27,7 @@
 #include "server/stream/errors.h"
 #include "server/stream/log_source.h"
 #include "server/stream/metrics.h"
+#include "server/stream/positions.h"
 #include "server/stream/request.h"
 #include "server/stream/response.h"
 #include "tests/support/append.h"
@@ -59,7 +61,7 @@ class StreamTest : public ::testing::Test, private StreamCall {
         std::move(spec->read),
         BatchLimits{.events_max = spec->batch_events_max,
                     .bytes_max = spec->batch_bytes_max},
-        spec->until_caught_up, log_);
+        spec->until_caught_up, log_, positions_);
     stream_.emplace(Stream::Environment{.clock = clock_,
                                         .options = options_,
                                         .metrics = metrics_,
@@ -145,7 +147,8 @@ class StreamTest : public ::testing::Test, private StreamCall {
   FakeSteps steps_;
   StreamOptions options_ = {.server_id = "relay-1"};
   prometheus::Registry registry_;
-  StreamMetrics metrics_{registry_};
+  StreamMetrics metrics_{Sequence{0}, registry_};
+  StreamPositions positions_;
   std::optional<Stream> stream_;
 
   // What the stream did to its call.
@@ -918,6 +921,61 @@ TEST_F(StreamTest, EveryEndIsCountedFromTheStart) {
         "CURSOR_EXPIRED", "READER_STALLED", "RECORD_CORRUPT"}) {
     EXPECT_EQ(Metric("envelope_relay_stream_ends_total", reason), 0) << reason;
   }
+}
+
+TEST_F(StreamTest, TheDelayOfFirstDeliveriesIsMeasured) {
+  const auto delays = [this] {
+    for (const prometheus::MetricFamily& family : registry_.Collect()) {
+      if (family.name == "envelope_relay_delivery_delay_seconds") {
+        return family.metric.at(0).histogram;
+      }
+    }
+    ADD_FAILURE();
+    return prometheus::ClientMetric::Histogram();
+  };
+  const auto append = [this](const std::string& id, absl::Time time) {
+    ASSERT_TRUE(testing::AppendAndWait(
+                    log_, MakeEvent({.event_id = id, .receive_time = time}))
+                    .ok());
+  };
+  EXPECT_EQ(delays().sample_count, 0);
+  append("a", kNow - absl::Seconds(3));
+  append("b", kNow - absl::Seconds(1));
+  Open(FromEarliest());
+  EXPECT_THAT(ReadAll(), ElementsAre(1, 2));
+  EXPECT_EQ(delays().sample_count, 2);
+  EXPECT_DOUBLE_EQ(delays().sample_sum, 4);
+  for (const auto& bucket : delays().bucket) {
+    const auto count = bucket.upper_bound < 1   ? 0
+                       : bucket.upper_bound < 5 ? 1 + (bucket.upper_bound > 3)
+                                                : 2;
+    EXPECT_EQ(bucket.cumulative_count, count) << bucket.upper_bound;
+  }
+  // Another stream gets them, too, and one that is received in the future of
+  // a clock that was put back.
+  append("c", kNow + absl::Hours(1));
+  Open(FromEarliest());
+  EXPECT_THAT(ReadAll(), ElementsAre(1, 2, 3));
+  EXPECT_EQ(delays().sample_count, 3);
+  EXPECT_DOUBLE_EQ(delays().sample_sum, 4);
+}
+
+TEST_F(StreamTest, ItsPositionIsKnownForAsLongAsItIsOpen) {
+  Append(10);
+  EXPECT_EQ(positions_.Hindmost(), std::nullopt);
+  v1::SubscribeRequest request = From(4);
+  request.set_max_batch_events(3);
+  Open(request);
+  EXPECT_EQ(positions_.Hindmost(), Sequence{4});
+  // The first response has no events, and its end steps the stream.
+  ASSERT_TRUE(Read().has_value());
+  EXPECT_EQ(positions_.Hindmost(), Sequence{7});
+  EXPECT_EQ(ReadAll().size(), 6);
+  EXPECT_EQ(positions_.Hindmost(), Sequence{10});
+  Append(1);
+  EXPECT_EQ(positions_.Hindmost(), Sequence{10});
+  stream_->OnCancelled();
+  EXPECT_EQ(positions_.Hindmost(), std::nullopt);
 }
 
 }  // namespace
