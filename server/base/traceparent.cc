@@ -74,7 +74,7 @@ std::optional<Traceparent> Traceparent::Read(std::string_view field) {
 
 Traceparent Traceparent::Make() {
   Traceparent traceparent;
-  std::span<char, kSize> text = traceparent.text_;
+  const std::span<char, kSize> text = traceparent.text_;
   text[0] = '0';
   text[1] = '0';
   text[kTraceId - 1] = '-';
