@@ -154,6 +154,21 @@ TEST_F(LogsTest, LinesHaveTheDocumentedFieldsAndNoOthers) {
   EXPECT_THAT(missing, ::testing::ElementsAre("request_id"));
 }
 
+TEST_F(LogsTest, AWebhookThatIsStoredMakesNoLineUnlessAskedFor) {
+  Start({"--log-format=json"});
+  Post({.count = 3});
+  ASSERT_TRUE(relay_->Terminate().ok());
+  std::vector<std::string> messages;
+  for (const boost::json::object& line : ReadLines()) {
+    messages.emplace_back(line.at("message").as_string());
+  }
+  // They have a field that no documented webhook has: "padding".
+  EXPECT_THAT(messages,
+              ::testing::ElementsAre("starting", "ready",
+                                     "first webhook with an unknown name",
+                                     "draining", "drained"));
+}
+
 TEST_F(LogsTest, TheLastLineIsAnObjectToo) {
   Start({"--log-format=json", "--drain-timeout=60s"});
   auto connection = RawConnection::Connect(relay_->ingress_port());
