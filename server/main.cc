@@ -1,7 +1,6 @@
 // Reads the configuration, runs the server until it is told to stop, and says
 // by its exit status how that went.
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -22,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -84,12 +84,9 @@ class StopSignals {
   void EndProcessOnNext(absl::Duration limit) const {
     struct sigaction action = {};
     action.sa_handler = [](int signal) {
-      constexpr std::string_view kAgain =
-          "stopped at once by a second signal\n";
-      constexpr std::string_view kLate = "not drained within --drain-timeout\n";
-      const std::string_view text = signal == SIGALRM ? kLate : kAgain;
-      [[maybe_unused]] const auto ignored =
-          write(STDERR_FILENO, text.data(), text.size());
+      LogErrorInSignalHandler(signal == SIGALRM
+                                  ? "not drained within --drain-timeout"
+                                  : "stopped at once by a second signal");
       _exit(kExitFailed);
     };
     for (const int signal : {SIGTERM, SIGINT, SIGALRM}) {
@@ -124,7 +121,8 @@ class FailureNotice {
 
   int fd() const { return fd_; }
   void Send(const absl::Status& status) const {
-    spdlog::error("the event log has failed, ending: {}", status.ToString());
+    LogError("the event log has failed, ending",
+             {{LogKey::kDetail, status.ToString()}});
     const uint64_t one = 1;
     RELAY_CHECK(write(fd_, &one, sizeof(one)) == sizeof(one));
   }
@@ -143,13 +141,13 @@ int RunUntilStopped(Server& server, const StopSignals& signals,
   while (poll(events.data(), events.size(), -1) < 0) {
   }
   const bool failed = events[1].revents != 0;
-  if (!failed) spdlog::info("draining after {}", signals.Take());
+  if (!failed) LogInfo("draining", {{LogKey::kSignal, signals.Take()}});
   const absl::Duration timeout =
       failed ? std::min(kFailureDrainTimeout, drain_timeout) : drain_timeout;
   signals.EndProcessOnNext(timeout);
   server.Drain(absl::Now() + timeout);
   if (failed) return kExitFailed;
-  spdlog::info("drained");
+  LogInfo("drained");
   return kExitDrained;
 }
 
@@ -169,7 +167,7 @@ void RaiseLimitOfOpenFiles() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    spdlog::warn("cannot raise the limit of open files");
+    LogWarning("cannot raise the limit of open files");
   }
 }
 
@@ -182,9 +180,12 @@ int RefuseConfig(absl::string_view problems) {
 int Run(const Invocation& invocation) {
   const Config& config = invocation.config;
   SetUpLogging(config.log_level, config.log_format);
-  spdlog::info("{} starting, data in {}", VersionText(), config.data_dir);
-  for (const std::string& warning : invocation.warnings) {
-    spdlog::warn("{}", warning);
+  LogInfo("starting", {{LogKey::kVersion, kVersion},
+                       {LogKey::kCommit, kCommit},
+                       {LogKey::kDataDir, config.data_dir}});
+  for (const std::string& name : invocation.ignored_variables) {
+    LogWarning("a variable of the environment names no option",
+               {{LogKey::kName, name}});
   }
   // What happens to a write, by a peer that has gone or a limit of file sizes,
   // is an error of that write, not the end of the process.
@@ -199,15 +200,22 @@ int Run(const Invocation& invocation) {
            [&failure](const absl::Status& status) { failure.Send(status); }},
       Clock::Real());
   const absl::Status read = server.ReadFiles();
-  if (!read.ok()) return RefuseConfig(read.message());
+  if (!read.ok()) {
+    for (const absl::string_view line : absl::StrSplit(read.message(), '\n')) {
+      LogError("the configuration is not allowed",
+               {{LogKey::kDetail, std::string(line)}});
+    }
+    return kExitBadConfig;
+  }
   const absl::Status started = Start(server, config.ports_file);
   if (!started.ok()) {
-    spdlog::error("cannot start: {}", started.ToString());
+    LogError("cannot start", {{LogKey::kDetail, started.ToString()}});
     return kExitFailed;
   }
   const Ports ports = server.ports();
-  spdlog::info("ready: ingress port {}, gRPC port {}, admin port {}",
-               ports.ingress, ports.grpc, ports.admin);
+  LogInfo("ready", {{LogKey::kIngressPort, ports.ingress},
+                    {LogKey::kGrpcPort, ports.grpc},
+                    {LogKey::kAdminPort, ports.admin}});
   return RunUntilStopped(server, signals, failure, config.drain_timeout);
 }
 

@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <prometheus/registry.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
@@ -16,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/admin/server.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/base/metrics.h"
 #include "server/base/network.h"
 #include "server/base/ticker.h"
@@ -264,7 +264,7 @@ void Server::Drain(absl::Time deadline) {
   parts_->grpc->SetServing(false);
   // First the ingress, so that streams still get what it stores.
   if (!parts_->ingress->Drain(begin + patience * 0.5)) {
-    spdlog::warn("webhooks that were slow to arrive have been cut off");
+    LogWarning("webhooks that were slow to arrive have been cut off");
   }
   // What readers that are stuck leave of the time must be enough to close.
   const absl::Duration close_time =

@@ -31,7 +31,8 @@ Events that it has not begun are given back when it ends.
 
 --exec runs CMD with /bin/sh for each event, with its JSON on standard input; what
 CMD prints goes to standard error. --forward posts the webhook's original body,
-with the header fields Envelope-Relay-Event-Id and Envelope-Relay-Sequence.
+with the header fields Envelope-Relay-Event-Id, Envelope-Relay-Sequence and
+traceparent (that of the event).
 
 Examples:
   envelopectl consume billing

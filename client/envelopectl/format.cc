@@ -143,6 +143,7 @@ std::string StoredJson(const StoredWebhook& stored) {
   answer["event_id"] = stored.event_id;
   answer["sequence"] = stored.sequence;
   answer["duplicate"] = stored.duplicate;
+  answer["traceparent"] = stored.traceparent;
   return boost::json::serialize(answer) + '\n';
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -64,11 +65,15 @@ Forwarder::Forwarder(HttpUrl url) : url_(std::move(url)) {}
 
 Handled Forwarder::Forward(const v1::EnvelopeEvent& event) {
   std::unique_ptr<HttpPoster> poster = Take();
-  const absl::StatusOr<HttpAnswer> answer = poster->Post(
-      event.payload(),
-      {{.name = "Envelope-Relay-Event-Id", .value = event.event_id()},
-       {.name = "Envelope-Relay-Sequence",
-        .value = absl::StrFormat("%u", event.sequence())}});
+  std::vector<HttpField> fields = {
+      {.name = "Envelope-Relay-Event-Id", .value = event.event_id()},
+      {.name = "Envelope-Relay-Sequence",
+       .value = absl::StrFormat("%u", event.sequence())}};
+  if (!event.traceparent().empty()) {
+    fields.push_back({.name = "traceparent", .value = event.traceparent()});
+  }
+  const absl::StatusOr<HttpAnswer> answer =
+      poster->Post(event.payload(), fields);
   GiveBack(std::move(poster));
   if (!answer.ok()) {
     return Handled::Retry(

@@ -32,7 +32,7 @@ class Forwarder {
   explicit Forwarder(HttpUrl url);
 
   // Returns what the endpoint made of the event; a retry when it did not
-  // answer.
+  // answer. The request belongs to the event's trace.
   Handled Forward(const v1::EnvelopeEvent& event);
 
  private:

@@ -132,6 +132,7 @@ class HttpPoster::Impl {
         .status = response.result_int(),
         .reason = std::string(response.reason()),
         .retry_after = std::string(response[http::field::retry_after]),
+        .traceparent = std::string(response["traceparent"]),
         .body = std::move(response.body())};
   }
 

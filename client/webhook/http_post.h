@@ -35,8 +35,9 @@ struct HttpField {
 
 struct HttpAnswer {
   unsigned status = 0;
-  std::string reason;       // "Not Found", as it came
-  std::string retry_after;  // the field Retry-After; empty: none
+  std::string reason;            // "Not Found", as it came
+  std::string retry_after;       // the field Retry-After; empty: none
+  std::string traceparent = {};  // the field of that name; empty: none
   std::string body;
 };
 

@@ -62,6 +62,7 @@ absl::StatusOr<StoredWebhook> ReadAnswer(const HttpAnswer& answer) {
         "the answer is 200 but not that of a relay; is this its ingress?");
   }
   stored.duplicate = duplicate->get_bool();
+  stored.traceparent = answer.traceparent;
   return stored;
 }
 

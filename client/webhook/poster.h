@@ -25,6 +25,7 @@ struct StoredWebhook {
   std::string event_id;
   std::string sequence;
   bool duplicate = false;
+  std::string traceparent = {};  // of this request; empty: there was none
 };
 
 // Posts webhooks to a relay's ingress, one after the other on one connection,

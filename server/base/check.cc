@@ -1,12 +1,15 @@
 #include "server/base/check.h"
 
-#include <cstdio>
 #include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/logging.h"
 
 namespace enveloperelay {
 
 void CheckFailed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
+  LogError("check failed", {{LogKey::kDetail, condition},
+                            {LogKey::kFile, absl::StrCat(file, ":", line)}});
   std::abort();
 }
 

@@ -1,26 +1,55 @@
 #include "server/base/logging.h"
 
-#include <spdlog/common.h>
-#include <spdlog/details/log_msg.h>
-#include <spdlog/formatter.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <variant>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/base/mutex.h"
+#include "server/base/text.h"
 
 namespace enveloperelay {
 namespace {
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, static_cast<size_t>(kLogKeyLast) + 1>
+    kKeys = {
+        "admin_port", "cause",        "commit",   "count",      "data_dir",
+        "detail",     "duplicate",    "event_id", "file",       "grpc_port",
+        "held_back",  "ingress_port", "kind",     "method",     "name",
+        "peer",       "principal",    "reason",   "request_id", "sequence",
+        "signal",     "subscription", "token",    "trace_id",   "version",
+};
+
+struct Setup {
+  std::atomic<LogLevel> level = LogLevel::kInfo;
+  std::atomic<LogFormat> format = LogFormat::kText;
+};
+static_assert(std::atomic<LogFormat>::is_always_lock_free);
+
+constinit Setup setup;
+constinit Mutex write_mutex;  // keeps lines apart
+
+// Standard error gone or full is nobody's to be told.
+void WriteAll(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t size = write(STDERR_FILENO, text.data(), text.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return;
+    text.remove_prefix(static_cast<size_t>(size));
+  }
+}
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
@@ -86,46 +115,22 @@ std::string Escape(std::string_view text, bool quotes) {
   return out;
 }
 
-LogLevel FromSpdlog(spdlog::level::level_enum level) {
-  if (level <= spdlog::level::debug) return LogLevel::kDebug;
-  if (level == spdlog::level::info) return LogLevel::kInfo;
-  if (level == spdlog::level::warn) return LogLevel::kWarning;
-  return LogLevel::kError;
+// Whether a text can stand in a line of text as it is.
+bool IsPlain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '"' &&
+           c != '=' && c != '\\';
+  });
 }
 
-spdlog::level::level_enum ToSpdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      break;
-  }
-  return spdlog::level::err;
+void Write(LogLevel level, std::string_view message, LogFields fields) {
+  if (level < setup.level.load(std::memory_order_relaxed)) return;
+  std::string line = FormatLogLine(setup.format.load(std::memory_order_relaxed),
+                                   absl::Now(), level, message, fields);
+  line += '\n';
+  const MutexLock lock(write_mutex);
+  WriteAll(line);
 }
-
-class LineFormatter final : public spdlog::formatter {
- public:
-  explicit LineFormatter(LogFormat format) : format_(format) {}
-
-  void format(const spdlog::details::log_msg& message,
-              spdlog::memory_buf_t& out) override {
-    std::string line = FormatLogLine(
-        format_, absl::FromChrono(message.time), FromSpdlog(message.level),
-        std::string_view(message.payload.data(), message.payload.size()));
-    line += '\n';
-    out.append(line.data(), line.data() + line.size());
-  }
-  std::unique_ptr<spdlog::formatter> clone() const override {
-    return std::make_unique<LineFormatter>(format_);
-  }
-
- private:
-  LogFormat format_;
-};
 
 }  // namespace
 
@@ -143,26 +148,81 @@ std::string_view ToString(LogLevel level) {
   return "error";
 }
 
+std::string_view ToString(LogKey key) {
+  return kKeys.at(static_cast<size_t>(key));
+}
+
+void LogField::AppendTo(LogFormat format, std::string& line) const {
+  const auto* const text = std::get_if<std::string_view>(&value_);
+  if (text != nullptr && text->empty()) return;
+  const absl::string_view key = ToAbsl(ToString(key_));
+  if (format == LogFormat::kText) {
+    absl::StrAppend(&line, " ", key, "=");
+  } else {
+    absl::StrAppend(&line, ",\"", key, "\":");
+  }
+  if (const auto* const number = std::get_if<int64_t>(&value_)) {
+    absl::StrAppend(&line, *number);
+  } else if (const auto* const truth = std::get_if<bool>(&value_)) {
+    line += *truth ? "true" : "false";
+  } else if (format == LogFormat::kText && IsPlain(*text)) {
+    line += *text;
+  } else {
+    absl::StrAppend(&line, "\"", Escape(*text, true), "\"");
+  }
+}
+
 void SetUpLogging(LogLevel level, LogFormat format) {
-  // This sink flushes after each message.
-  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  auto logger = std::make_shared<spdlog::logger>("relay", std::move(sink));
-  logger->set_formatter(std::make_unique<LineFormatter>(format));
-  logger->set_level(ToSpdlog(level));
-  spdlog::set_default_logger(std::move(logger));
+  setup.level = level;
+  setup.format = format;
+}
+
+void LogDebug(std::string_view message, LogFields fields) {
+  Write(LogLevel::kDebug, message, fields);
+}
+void LogInfo(std::string_view message, LogFields fields) {
+  Write(LogLevel::kInfo, message, fields);
+}
+void LogWarning(std::string_view message, LogFields fields) {
+  Write(LogLevel::kWarning, message, fields);
+}
+void LogError(std::string_view message, LogFields fields) {
+  Write(LogLevel::kError, message, fields);
+}
+
+bool LogsDebug() {
+  return setup.level.load(std::memory_order_relaxed) == LogLevel::kDebug;
+}
+
+void LogErrorInSignalHandler(std::string_view message) {
+  // One write, so that no other thread's line comes in between.
+  std::array<char, 160> line = {};
+  size_t size = 0;
+  const auto append = [&](std::string_view text) {
+    text = text.substr(0, line.size() - size);
+    size += text.copy(line.data() + size, text.size());
+  };
+  const bool json = setup.format == LogFormat::kJson;
+  append(json ? R"({"level":"error","message":")" : "error ");
+  append(message);
+  append(json ? "\"}\n" : "\n");
+  WriteAll({line.data(), size});
 }
 
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
-                          std::string_view message) {
+                          std::string_view message, LogFields fields) {
   const std::string stamp =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
-  const std::string_view name = ToString(level);
-  const absl::string_view level_name(name.data(), name.size());
-  if (format == LogFormat::kText) {
-    return absl::StrCat(stamp, " ", level_name, " ", Escape(message, false));
-  }
-  return absl::StrCat(R"({"time":")", stamp, R"(","level":")", level_name,
-                      R"(","message":")", Escape(message, true), R"("})");
+  const bool text = format == LogFormat::kText;
+  std::string line =
+      text ? absl::StrCat(stamp, " ", ToAbsl(ToString(level)), " ",
+                          Escape(message, false))
+           : absl::StrCat(R"({"time":")", stamp, R"(","level":")",
+                          ToAbsl(ToString(level)), R"(","message":")",
+                          Escape(message, true), "\"");
+  for (const LogField& field : fields) field.AppendTo(format, line);
+  if (!text) line += '}';
+  return line;
 }
 
 }  // namespace enveloperelay

@@ -17,10 +17,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/base/sha256.h"
 #include "server/base/ticker.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -109,11 +109,12 @@ void WatchedFiles::LookAgain(Group& group) {
     status = texts.status();
   }
   if (status.ok()) {
-    spdlog::info("read again: {}", absl::StrJoin(group.paths, ", "));
+    LogInfo("read again", {{LogKey::kFile, absl::StrJoin(group.paths, ", ")}});
     group.problem.clear();
   } else if (group.problem != status.message()) {
     group.problem = std::string(status.message());
-    spdlog::error("what was read before stays in force: {}", group.problem);
+    LogError("what was read before stays in force",
+             {{LogKey::kDetail, group.problem}});
   }
 }
 

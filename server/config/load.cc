@@ -165,9 +165,7 @@ void ReadEnvironment(const LoadInput& input, Values& values,
   }
   for (const auto& [name, value] : input.environment) {
     if (!name.starts_with(kEnvironmentPrefix) || IsOurs(name)) continue;
-    invocation.warnings.push_back(absl::StrCat(
-        "the environment variable ", name,
-        " names no option and is ignored; --help lists those that do"));
+    invocation.ignored_variables.push_back(name);
   }
 }
 

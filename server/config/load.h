@@ -15,8 +15,9 @@ struct Invocation {
   // --help or --version: print this and leave. Empty: run with `config`.
   std::string text;
   Config config;
-  // To be logged: nothing that keeps the program from running.
-  std::vector<std::string> warnings;
+  // Variables of the environment that look like options and are none. To be
+  // logged: they do not keep the program from running.
+  std::vector<std::string> ignored_variables;
 };
 
 struct LoadInput {

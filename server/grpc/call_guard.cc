@@ -1,7 +1,6 @@
 #include "server/grpc/call_guard.h"
 
 #include <grpcpp/server_context.h>
-#include <spdlog/spdlog.h>
 
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 #include "server/access/caller.h"
 #include "server/access/method.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/grpc/peer.h"
 #include "server/stream/errors.h"
 
@@ -91,9 +91,11 @@ void CallGuard::Refused(const grpc::ServerContextBase& context, Method method,
   found->second->Increment();
   const std::optional<int> held_back = lines_.Admit(clock_.Now());
   if (!held_back.has_value()) return;
-  spdlog::warn("refused {} from {} with {}: {} ({} more before it)",
-               NameOf(method), context.peer(), reason,
-               std::string(status.message()), *held_back);
+  LogWarning("call refused", {{LogKey::kMethod, NameOf(method)},
+                              {LogKey::kPeer, context.peer()},
+                              {LogKey::kReason, reason},
+                              {LogKey::kDetail, std::string(status.message())},
+                              {LogKey::kHeldBack, *held_back}});
 }
 
 }  // namespace enveloperelay

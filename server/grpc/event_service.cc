@@ -5,7 +5,6 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
-#include <spdlog/spdlog.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +25,7 @@
 #include "server/access/caller.h"
 #include "server/access/method.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/grpc/call_guard.h"
 #include "server/grpc/calls.h"
@@ -98,13 +98,14 @@ class SubscribeCall final : public WriteReactor,
   // `make_source` is given what steps the stream.
   SubscribeCall(const CallEnvironment& environment, const Clock& clock,
                 const StreamOptions& options, StreamMetrics& metrics,
-                absl::Duration heartbeat_interval,
+                absl::Duration heartbeat_interval, CallRight right,
                 grpc::CallbackServerContext* context,
                 absl::FunctionRef<std::unique_ptr<StreamSource>(StepScheduler&)>
                     make_source)
       : PooledCall(environment.pool),
         calls_(environment.calls),
         metrics_(metrics),
+        right_(std::move(right)),
         context_(context),
         stream_({.clock = clock,
                  .options = options,
@@ -173,8 +174,11 @@ class SubscribeCall final : public WriteReactor,
   void Finish(const absl::Status& status) override {
     if (absl::IsAborted(status) || absl::IsDataLoss(status) ||
         absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
-      spdlog::warn("stream ended with {}: {}", ReasonOf(status),
-                   std::string(status.message()));
+      LogWarning("stream ended",
+                 {{LogKey::kReason, ReasonOf(status)},
+                  {LogKey::kDetail, std::string(status.message())},
+                  {LogKey::kPrincipal, right_.caller.principal},
+                  {LogKey::kSubscription, right_.subscription}});
     }
     EndWrites(ToGrpcStatus(status));
   }
@@ -192,6 +196,7 @@ class SubscribeCall final : public WriteReactor,
 
   Calls& calls_;
   StreamMetrics& metrics_;
+  const CallRight right_;
   std::shared_ptr<SubscribeCall> self_;
   Mutex context_mutex_;
   // Null once gRPC is done with the call.
@@ -332,8 +337,8 @@ WriteReactor* EventService::Subscribe(grpc::CallbackServerContext* context,
   const Peer peer = {.address = context->peer(),
                      .principal = right.caller.principal};
   const auto call = std::make_shared<SubscribeCall>(
-      environment_, clock_, options_, metrics_, heartbeat_interval, context,
-      [&](StepScheduler& steps) {
+      environment_, clock_, options_, metrics_, heartbeat_interval, right,
+      context, [&](StepScheduler& steps) {
         return MakeSource(*std::move(spec), peer, steps);
       });
   const absl::Status entered =

@@ -9,7 +9,6 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +41,7 @@
 #include "prometheus/metric_family.h"
 #include "server/base/address.h"
 #include "server/base/log_limit.h"
+#include "server/base/logging.h"
 #include "server/base/metrics.h"
 #include "server/grpc/event_service.h"
 #include "server/grpc/port_credentials.h"
@@ -93,14 +93,15 @@ void LogForGrpc(gpr_log_func_args* args) {
   switch (args->severity) {
     case GPR_LOG_SEVERITY_ERROR:
       if (const std::optional<int> held_back = errors.Admit(absl::Now())) {
-        spdlog::error("gRPC: {} ({} more before it)", message, *held_back);
+        LogError("gRPC reports",
+                 {{LogKey::kDetail, message}, {LogKey::kHeldBack, *held_back}});
       }
       break;
     case GPR_LOG_SEVERITY_INFO:
-      spdlog::info("gRPC: {}", message);
+      LogInfo("gRPC reports", {{LogKey::kDetail, message}});
       break;
     case GPR_LOG_SEVERITY_DEBUG:
-      spdlog::debug("gRPC: {}", message);
+      LogDebug("gRPC reports", {{LogKey::kDetail, message}});
       break;
   }
 }
@@ -109,7 +110,7 @@ void LogForGrpc(gpr_log_func_args* args) {
 // whoever sends one write to standard error, too.
 void LogForProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/,
                     int /*line*/, const std::string& message) {
-  spdlog::debug("protobuf: {}", message);
+  LogDebug("protobuf reports", {{LogKey::kDetail, message}});
 }
 
 // gRPC only says that it cannot listen: finds out why.

@@ -16,6 +16,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/base/logging.h"
+#include "server/base/traceparent.h"
 #include "server/http/chunked_body.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
@@ -23,7 +25,6 @@
 #include "server/http/problem.h"
 #include "server/http/response.h"
 #include "server/http/transport.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -120,6 +121,7 @@ Awaitable<HttpConnection::Next> HttpConnection::ServeRequest() {
   out_.clear();
   AppendResponse(*answer_,
                  {.date = state_.Date(),
+                  .traceparent = traceparent(),
                   .connection = connection,
                   .without_body = head_ && head_->method == "HEAD"},
                  out_);
@@ -165,6 +167,9 @@ Awaitable<void> HttpConnection::ReadHead() {
       if (head->has_value()) {
         head_ = **head;
         head_time_ = std::chrono::steady_clock::now();
+        trace_ = Traceparent::Read(head_->traceparent);
+        if (!trace_) trace_ = Traceparent::Make();
+        head_->traceparent = trace_->text();
         request_bytes_ = head_->size;
         co_return;
       }
@@ -341,12 +346,18 @@ void HttpConnection::Consume() {
 }
 
 void HttpConnection::Refuse(Reason reason, std::string_view detail) {
-  if (spdlog::should_log(spdlog::level::debug)) {
-    spdlog::debug("request of {} refused: {}: {}", peer_.address.to_string(),
-                  NameOf(reason), detail);
+  if (LogsDebug()) {
+    LogDebug("request refused", {{LogKey::kPeer, peer_.address.to_string()},
+                                 {LogKey::kReason, NameOf(reason)},
+                                 {LogKey::kDetail, detail},
+                                 {LogKey::kTraceId, TraceIdOf(traceparent())}});
   }
   state_.handler.OnRefused(reason);
   answer_ = ProblemResponse(reason, detail);
+}
+
+std::string_view HttpConnection::traceparent() const {
+  return head_ ? head_->traceparent : std::string_view();
 }
 
 std::string_view HttpConnection::buffered() const {

@@ -14,6 +14,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/traceparent.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/options.h"
@@ -96,6 +97,8 @@ class HttpConnection
   void Refuse(Reason reason, std::string_view detail);
   // Done with a request: what came behind it is the beginning of the next.
   void Consume();
+  // Of the request whose head was read; empty if none was.
+  std::string_view traceparent() const;
   std::string_view buffered() const;
   void SetTimeout(absl::Duration timeout);
 
@@ -117,6 +120,8 @@ class HttpConnection
   boost::beast::flat_buffer in_;
   std::optional<RequestHead> head_;
   Time head_time_;  // when it had been read
+  // What head_->traceparent refers to.
+  std::optional<Traceparent> trace_;
   std::string_view request_body_;
   // Bytes of in_ that belong to the request.
   size_t request_bytes_ = 0;

@@ -37,6 +37,8 @@ struct RequestHead {
   // Values of header fields; empty where absent.
   std::string_view authorization;
   std::string_view content_type;
+  // As ParseHead() leaves it, anything; as a handler is given it, always that
+  // of a Traceparent: the one that came, or one made for this request.
   std::string_view traceparent;
   // Of a signed webhook, in both spellings.
   std::string_view webhook_id;

@@ -32,7 +32,8 @@ struct HttpPeer {
   boost::asio::ip::address address;
 };
 
-// What a server does with requests. Called on the server's threads, by many
+// What a server does with requests. Each answer goes out with the `traceparent`
+// of its request, which `head` has. Called on the server's threads, by many
 // connections at once; must not block. Outlives the server.
 class HttpHandler {
  public:

@@ -36,6 +36,9 @@ void AppendResponse(const HttpResponse& response,
   out.append("\r\nContent-Type: ").append(response.content_type);
   out.append("\r\nContent-Length: ").append(length.data(), length.size());
   out.append("\r\n").append(LineOf(framing.connection));
+  if (!framing.traceparent.empty()) {
+    out.append("traceparent: ").append(framing.traceparent).append("\r\n");
+  }
   out.append(response.fields).append("\r\n");
   if (!framing.without_body) out.append(response.body);
 }

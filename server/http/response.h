@@ -30,6 +30,8 @@ enum class ConnectionField : uint8_t {
 struct ResponseFraming {
   // As HttpDate makes it.
   std::string_view date;
+  // Of the request that is answered. Empty: its head could not be read.
+  std::string_view traceparent = {};
   ConnectionField connection = ConnectionField::kNone;
   // The answer to HEAD: all but the body.
   bool without_body = false;

@@ -32,6 +32,7 @@
 #include "server/base/address.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/http/connection.h"
 #include "server/http/handler.h"
@@ -39,7 +40,6 @@
 #include "server/http/problem.h"
 #include "server/http/tls_context.h"
 #include "server/http/transport.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -190,7 +190,8 @@ Awaitable<void> HttpServer::Listener::Accept() {
     }
     // Out of file descriptors or memory. Who waits is still there later.
     if (!failing) {
-      spdlog::error("cannot accept connections: {}", error.message());
+      LogError("cannot accept connections",
+               {{LogKey::kDetail, error.message()}});
     }
     failing = true;
     pause_.expires_after(absl::ToChronoNanoseconds(kAcceptPause));

@@ -24,9 +24,9 @@
 #include "absl/time/time.h"
 #include "server/base/certificate.h"
 #include "server/base/check.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -98,7 +98,8 @@ absl::Status UseCertificate(const TlsFiles& files, const std::string& text,
     }
   }
   if (X509_cmp_current_time(X509_get0_notAfter(own)) < 0) {
-    spdlog::warn("the certificate in {} has expired", files.certificate);
+    LogWarning("the certificate has expired",
+               {{LogKey::kFile, files.certificate}});
   }
   return absl::OkStatus();
 }

@@ -22,9 +22,9 @@
 #include <utility>
 
 #include "server/base/check.h"
+#include "server/base/logging.h"
 #include "server/http/handler.h"
 #include "server/http/tls_context.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -156,9 +156,10 @@ Awaitable<Handshake> Transport::ShakeHands() {
     if (!error) continue;
     if (!IsOfOpenSsl(error)) co_return Handshake::kGone;
     error_code unknown;
-    spdlog::debug("no TLS with {}: {}",
-                  socket_.remote_endpoint(unknown).address().to_string(),
-                  error.message());
+    LogDebug("no TLS",
+             {{LogKey::kPeer,
+               socket_.remote_endpoint(unknown).address().to_string()},
+              {LogKey::kDetail, error.message()}});
     if (error.value() != kHttpRequest) co_return Handshake::kRefused;
     tls_.reset();
     co_return Handshake::kPlaintext;
@@ -188,7 +189,7 @@ Awaitable<Transport::Result> Transport::ReadSomeOfTls(
       co_return Result(error_code(), size);
     }
     if (tls_socket_.own_records > kOwnRecordsMax) {
-      spdlog::debug("too many messages of TLS itself");
+      LogDebug("too many messages of TLS itself");
       tls_broken_ = true;
       co_return Result(make_error_code(boost::system::errc::protocol_error), 0);
     }

@@ -1,5 +1,6 @@
 #include "server/ingress/admission.h"
 
+#include <boost/asio/ip/address.hpp>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,7 +13,9 @@
 #include "absl/time/time.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/base/network.h"
+#include "server/base/traceparent.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/problem.h"
@@ -22,7 +25,6 @@
 #include "server/ingress/metrics.h"
 #include "server/ingress/rate_limit.h"
 #include "server/ingress/signature.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -88,66 +90,70 @@ Admission::Admission(Options options, const Clock& clock,
 std::optional<HttpResponse> Admission::CheckHead(const RequestHead& head,
                                                  std::string_view token,
                                                  const HttpPeer& peer) {
-  const absl::Time now = clock_.Now();
-  const ClientAddress client = ClientOf(head, peer);
-  if (!client.known) {
+  const Attempt attempt = AttemptOf(head, peer);
+  const boost::asio::ip::address& address = attempt.client.address;
+  if (!attempt.client.known) {
     return Deny(Denial::kSource,
                 "the proxy in front does not say clearly who it speaks for",
-                client, now);
+                attempt);
   }
-  if (!sources_.empty() && !AnyContains(sources_, client.address)) {
-    return Deny(Denial::kSource, "this address may not post", client, now);
+  if (!sources_.empty() && !AnyContains(sources_, address)) {
+    return Deny(Denial::kSource, "this address may not post", attempt);
   }
-  std::optional<HttpResponse> refusal = CheckToken(token, client, now);
+  std::optional<HttpResponse> refusal = CheckToken(token, attempt);
   if (refusal.has_value()) return refusal;
-  if (keys_->signing_secrets()->empty()) return CheckRate(client, now);
+  if (keys_->signing_secrets()->empty()) return CheckRate(attempt);
   const absl::StatusOr<SignatureFields> fields = SignatureFieldsOf(head);
-  const absl::Status status =
-      fields.ok() ? CheckSignatureFields(*fields, now) : fields.status();
+  const absl::Status status = fields.ok()
+                                  ? CheckSignatureFields(*fields, attempt.time)
+                                  : fields.status();
   if (!status.ok()) {
-    return Deny(Denial::kSignatureFields, std::string(status.message()), client,
-                now);
+    return Deny(Denial::kSignatureFields, std::string(status.message()),
+                attempt);
   }
-  if (!keys_->tokens()->set.empty()) return CheckRate(client, now);
+  if (!keys_->tokens()->set.empty()) return CheckRate(attempt);
   // Whose it is will only be known with its body.
-  if (!rate_limit_.MayGuess(client.address)) return DenyGuess(client, now);
+  if (!rate_limit_.MayGuess(address)) return DenyGuess(attempt);
   return std::nullopt;
 }
 
-ClientAddress Admission::ClientOf(const RequestHead& head,
-                                  const HttpPeer& peer) const {
-  return FindClientAddress(peer.address, head.forwarded_for, trusted_proxies_);
+Admission::Attempt Admission::AttemptOf(const RequestHead& head,
+                                        const HttpPeer& peer) const {
+  return {.client = FindClientAddress(peer.address, head.forwarded_for,
+                                      trusted_proxies_),
+          .time = clock_.Now(),
+          .trace_id = TraceIdOf(head.traceparent)};
 }
 
 std::optional<HttpResponse> Admission::CheckToken(std::string_view token,
-                                                  const ClientAddress& client,
-                                                  absl::Time now) {
+                                                  const Attempt& attempt) {
   const std::shared_ptr<const IngressKeys::Tokens> tokens = keys_->tokens();
   if (tokens->set.empty()) return std::nullopt;
-  if (!rate_limit_.MayGuess(client.address)) return DenyGuess(client, now);
+  if (!rate_limit_.MayGuess(attempt.client.address)) return DenyGuess(attempt);
   const std::optional<size_t> found = tokens->set.Find(token);
   if (!found.has_value()) {
-    rate_limit_.GuessedWrong(client.address);
-    return Deny(Denial::kToken, kTokenAskedFor, client, now);
+    rate_limit_.GuessedWrong(attempt.client.address);
+    return Deny(Denial::kToken, kTokenAskedFor, attempt);
   }
-  rate_limit_.GuessedRight(client.address);
-  if (tokens->uses[*found]->Count(now)) {
-    spdlog::info("the token {} is in use; first seen from {}",
-                 tokens->set.names()[*found], client.address.to_string());
+  rate_limit_.GuessedRight(attempt.client.address);
+  if (tokens->uses[*found]->Count(attempt.time)) {
+    LogInfo("token in use",
+            {{LogKey::kToken, tokens->set.names()[*found]},
+             {LogKey::kPeer, attempt.client.address.to_string()},
+             {LogKey::kTraceId, attempt.trace_id}});
   }
   return std::nullopt;
 }
 
-std::optional<HttpResponse> Admission::CheckRate(const ClientAddress& client,
-                                                 absl::Time now) {
-  switch (rate_limit_.Take(client.address)) {
+std::optional<HttpResponse> Admission::CheckRate(const Attempt& attempt) {
+  switch (rate_limit_.Take(attempt.client.address)) {
     case RateLimit::Verdict::kPass:
       return std::nullopt;
     case RateLimit::Verdict::kTooManyFromAddress:
       return Deny(Denial::kTooManyFromAddress,
-                  "there are too many requests from this address", client, now);
+                  "there are too many requests from this address", attempt);
     case RateLimit::Verdict::kTooMany:
-      return Deny(Denial::kTooMany, "there are too many requests", client, now);
+      return Deny(Denial::kTooMany, "there are too many requests", attempt);
   }
   RELAY_CHECK(false);
   return std::nullopt;
@@ -159,43 +165,46 @@ std::optional<HttpResponse> Admission::CheckBody(const RequestHead& head,
   const std::shared_ptr<const SigningSecrets> secrets =
       keys_->signing_secrets();
   if (secrets->empty()) return std::nullopt;
-  const absl::Time now = clock_.Now();
-  const ClientAddress client = ClientOf(head, peer);
+  const Attempt attempt = AttemptOf(head, peer);
+  const boost::asio::ip::address& address = attempt.client.address;
   const bool has_token = !keys_->tokens()->set.empty();
   const absl::StatusOr<SignatureFields> fields = SignatureFieldsOf(head);
   if (!fields.ok() || !secrets->Verify(*fields, body)) {
-    if (!has_token) rate_limit_.GuessedWrong(client.address);
+    if (!has_token) rate_limit_.GuessedWrong(address);
     return Deny(Denial::kSignature,
                 "the signature is not that of this body by a secret that is "
                 "known here",
-                client, now);
+                attempt);
   }
   if (has_token) return std::nullopt;
-  rate_limit_.GuessedRight(client.address);
-  return CheckRate(client, now);
+  rate_limit_.GuessedRight(address);
+  return CheckRate(attempt);
 }
 
 Sender Admission::SenderOf(std::string_view token) const {
   return {keys_->tokens(), token};
 }
 
-HttpResponse Admission::DenyGuess(const ClientAddress& client, absl::Time now) {
+HttpResponse Admission::DenyGuess(const Attempt& attempt) {
   return Deny(Denial::kTooManyGuesses,
               "there have been too many wrong tokens or signatures from this "
               "address",
-              client, now);
+              attempt);
 }
 
 HttpResponse Admission::Deny(Denial denial, std::string_view detail,
-                             const ClientAddress& client, absl::Time now) {
+                             const Attempt& attempt) {
   const Reason reason = ReasonOf(denial);
   metrics_.Denied(denial);
   metrics_.Refused(reason);
-  if (const auto held_back = lines_.Admit(now); held_back.has_value()) {
-    spdlog::warn(
-        "request refused from {}: {} ({}); {} others since the last such line",
-        client.address.to_string(), NameOf(reason), CauseOf(denial),
-        *held_back);
+  if (const auto held_back = lines_.Admit(attempt.time);
+      held_back.has_value()) {
+    LogWarning("request refused",
+               {{LogKey::kPeer, attempt.client.address.to_string()},
+                {LogKey::kReason, NameOf(reason)},
+                {LogKey::kCause, CauseOf(denial)},
+                {LogKey::kHeldBack, *held_back},
+                {LogKey::kTraceId, attempt.trace_id}});
   }
   HttpResponse response = ProblemResponse(reason, detail);
   if (reason == Reason::kUnauthenticated) {

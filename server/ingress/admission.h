@@ -79,15 +79,20 @@ class Admission {
   Sender SenderOf(std::string_view token) const;
 
  private:
+  // A request, for those who judge it. `trace_id` is of its head.
+  struct Attempt {
+    ClientAddress client;
+    absl::Time time;
+    std::string_view trace_id;
+  };
+
+  Attempt AttemptOf(const RequestHead& head, const HttpPeer& peer) const;
   std::optional<HttpResponse> CheckToken(std::string_view token,
-                                         const ClientAddress& client,
-                                         absl::Time now);
-  std::optional<HttpResponse> CheckRate(const ClientAddress& client,
-                                        absl::Time now);
-  ClientAddress ClientOf(const RequestHead& head, const HttpPeer& peer) const;
-  HttpResponse DenyGuess(const ClientAddress& client, absl::Time now);
+                                         const Attempt& attempt);
+  std::optional<HttpResponse> CheckRate(const Attempt& attempt);
+  HttpResponse DenyGuess(const Attempt& attempt);
   HttpResponse Deny(Denial denial, std::string_view detail,
-                    const ClientAddress& client, absl::Time now);
+                    const Attempt& attempt);
 
   const std::shared_ptr<IngressKeys> keys_;
   const std::vector<Network> sources_;

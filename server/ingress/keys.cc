@@ -11,12 +11,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_join.h"
 #include "prometheus/registry.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/base/watched_files.h"
 #include "server/ingress/signature.h"
 #include "server/ingress/token_uses.h"
 #include "server/ingress/tokens.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 
@@ -31,7 +31,8 @@ absl::Status IngressKeys::WatchTokens(const std::shared_ptr<IngressKeys>& keys,
   return files.Watch({path}, [keys, path](std::span<const std::string> texts) {
     absl::StatusOr<TokenSet> set = TokenSet::Parse(texts.front(), path);
     if (!set.ok()) return set.status();
-    spdlog::info("tokens in force: {}", absl::StrJoin(set->names(), ", "));
+    LogInfo("tokens in force",
+            {{LogKey::kToken, absl::StrJoin(set->names(), ", ")}});
     keys->SetTokens(*std::move(set));
     return absl::OkStatus();
   });
@@ -44,7 +45,7 @@ absl::Status IngressKeys::WatchSigningSecrets(
     absl::StatusOr<SigningSecrets> secrets =
         SigningSecrets::Parse(texts.front(), path);
     if (!secrets.ok()) return secrets.status();
-    spdlog::info("signing secrets in force: {}", secrets->count());
+    LogInfo("signing secrets in force", {{LogKey::kCount, secrets->count()}});
     keys->SetSigningSecrets(*std::move(secrets));
     return absl::OkStatus();
   });

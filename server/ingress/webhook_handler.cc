@@ -20,7 +20,9 @@
 #include "enveloperelay/v1/quarantine.pb.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/logging.h"
 #include "server/base/text.h"
+#include "server/base/traceparent.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/problem.h"
@@ -30,9 +32,7 @@
 #include "server/quarantine/quarantine.h"
 #include "server/signplus/first_seen.h"
 #include "server/signplus/redact.h"
-#include "server/signplus/traceparent.h"
 #include "server/signplus/webhook.h"
-#include "spdlog/spdlog.h"
 
 namespace enveloperelay {
 namespace {
@@ -107,10 +107,13 @@ WebhookHandler::WebhookHandler(Options options, EventLog& log,
       metrics_(metrics),
       quarantine_(options.quarantine),
       admission_(std::move(options.admission), clock, metrics),
-      first_seen_([&metrics](NameKind kind, const std::string& name) {
+      first_seen_([&metrics](NameKind kind, const std::string& name,
+                             std::string_view traceparent) {
         metrics.UnknownName(kind);
-        spdlog::warn("first webhook with an unknown {}: '{}'", ToString(kind),
-                     name);
+        LogWarning("first webhook with an unknown name",
+                   {{LogKey::kKind, ToString(kind)},
+                    {LogKey::kName, name},
+                    {LogKey::kTraceId, TraceIdOf(traceparent)}});
       }) {}
 
 std::optional<HttpResponse> WebhookHandler::Admit(const RequestHead& head,
@@ -168,6 +171,11 @@ Awaitable<HttpResponse> WebhookHandler::Respond(const RequestHead& head,
             ? "there is no room to store the event now"
             : "the event cannot be stored now");
   }
+  LogDebug("webhook stored", {{LogKey::kEventId, event_id},
+                              {LogKey::kSequence, appended->sequence.value},
+                              {LogKey::kDuplicate, appended->duplicate},
+                              {LogKey::kToken, sender.name()},
+                              {LogKey::kTraceId, TraceIdOf(head.traceparent)}});
   if (appended->duplicate) {
     metrics_.Duplicate();
   } else {
@@ -182,9 +190,11 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
                                                       Reason reason,
                                                       std::string detail) {
   // Its sender is who it says, and what it sent is no event.
-  spdlog::warn("webhook refused: {}: {}{}{}", NameOf(reason), detail,
-               sender.name().empty() ? "" : "; it came with the token ",
-               sender.name());
+  LogWarning("webhook refused",
+             {{LogKey::kReason, NameOf(reason)},
+              {LogKey::kDetail, detail},
+              {LogKey::kToken, sender.name()},
+              {LogKey::kTraceId, TraceIdOf(head.traceparent)}});
   if (quarantine_ == nullptr || !quarantine_->keeps()) {
     co_return Refuse(reason, detail);
   }
@@ -196,11 +206,11 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
   RefusedWebhook webhook = {.reason = QuarantineReasonOf(reason),
                             .detail = detail,
                             .content_type = std::string(head.content_type),
+                            .traceparent = std::string(head.traceparent),
                             .body = std::string(body),
                             .receive_time = clock_.Now()};
   BlankSecrets(sender.secrets(), webhook.body);
   BlankSecrets(sender.secrets(), webhook.content_type);
-  if (IsTraceparent(head.traceparent)) webhook.traceparent = head.traceparent;
   const absl::Status kept = co_await Keep(std::move(webhook));
   if (!kept.ok()) {
     co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");

@@ -1,7 +1,5 @@
 #include "server/quarantine/quarantine.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include "enveloperelay/internal/quarantine_state.pb.h"
 #include "enveloperelay/v1/quarantine.pb.h"
 #include "google/protobuf/timestamp.pb.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/log/state_store.h"
 #include "server/quarantine/metrics.h"
@@ -226,7 +225,7 @@ void Quarantine::MakeRoom(size_t body_bytes,
   RemoveExcess(limits_.bodies_max - 1, bytes_left, changes);
   if (changes.size() == before || told_full_) return;
   told_full_ = true;
-  spdlog::warn(
+  LogWarning(
       "the quarantine is full: the oldest bodies go for new ones; look at them "
       "and delete or retry them, or raise --quarantine-max or "
       "--quarantine-bytes-max");

@@ -44,7 +44,8 @@ std::string_view ToString(NameKind kind) {
   return "field";
 }
 
-void FirstSeen::See(NameKind kind, std::string_view name) {
+void FirstSeen::See(NameKind kind, std::string_view name,
+                    std::string_view traceparent) {
   const std::string_view cut = Cut(name);
   const uint64_t hash = HashOf(kind, cut);
   for (size_t i = 0; i < kPlaces; ++i) {
@@ -58,7 +59,8 @@ void FirstSeen::See(NameKind kind, std::string_view name) {
     }
     if (place.compare_exchange_strong(found, hash, std::memory_order_relaxed)) {
       on_first_(kind,
-                absl::CHexEscape(absl::string_view(cut.data(), cut.size())));
+                absl::CHexEscape(absl::string_view(cut.data(), cut.size())),
+                traceparent);
       return;
     }
     // Another thread was first, with this name or with another one.

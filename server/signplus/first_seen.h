@@ -31,8 +31,10 @@ class FirstSeen {
   static constexpr size_t kNameBytesMax = 64;
 
   // Told a name for the first time, on the thread that has seen it. The name is
-  // printable ASCII: everything else is escaped.
-  using OnFirst = std::function<void(NameKind kind, const std::string& name)>;
+  // printable ASCII: everything else is escaped. `traceparent` is the
+  // webhook's.
+  using OnFirst = std::function<void(NameKind kind, const std::string& name,
+                                     std::string_view traceparent)>;
 
   explicit FirstSeen(OnFirst on_first) : on_first_(std::move(on_first)) {}
   ~FirstSeen() = default;
@@ -40,7 +42,7 @@ class FirstSeen {
   FirstSeen& operator=(const FirstSeen&) = delete;
 
   // `name`, which holds no secret, stands in a webhook and is not known.
-  void See(NameKind kind, std::string_view name);
+  void See(NameKind kind, std::string_view name, std::string_view traceparent);
 
  private:
   // Twice as many places as names, so that one is soon found, or found missing.

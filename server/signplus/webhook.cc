@@ -18,7 +18,6 @@
 #include "server/signplus/fields.h"
 #include "server/signplus/first_seen.h"
 #include "server/signplus/redact.h"
-#include "server/signplus/traceparent.h"
 
 namespace enveloperelay {
 namespace {
@@ -101,21 +100,21 @@ void BlankFields(std::span<const std::string> secrets, WebhookFields& fields) {
   for (std::string& name : fields.unknown) BlankSecrets(secrets, name);
 }
 
-// Names match in any letter case, so they are seen in lower case.
-void SeeName(NameKind kind, const std::string& name, FirstSeen& first_seen) {
-  if (!name.empty()) first_seen.See(kind, absl::AsciiStrToLower(name));
-}
-
-void SeeNames(const WebhookFields& fields, FirstSeen& first_seen) {
-  if (TypeOf(fields.event) == v1::EVENT_TYPE_UNSPECIFIED) {
-    SeeName(NameKind::kEvent, fields.event, first_seen);
+void SeeNames(const WebhookFields& fields, const Webhook& webhook) {
+  if (webhook.first_seen == nullptr) return;
+  const auto see = [&webhook](NameKind kind, const std::string& name) {
+    webhook.first_seen->See(kind, name, webhook.traceparent);
+  };
+  // Names match in any letter case, so they are seen in lower case.
+  if (!fields.event.empty() &&
+      TypeOf(fields.event) == v1::EVENT_TYPE_UNSPECIFIED) {
+    see(NameKind::kEvent, absl::AsciiStrToLower(fields.event));
   }
-  if (ActionOf(fields.action) == v1::AUDIT_ACTION_UNSPECIFIED) {
-    SeeName(NameKind::kAction, fields.action, first_seen);
+  if (!fields.action.empty() &&
+      ActionOf(fields.action) == v1::AUDIT_ACTION_UNSPECIFIED) {
+    see(NameKind::kAction, absl::AsciiStrToLower(fields.action));
   }
-  for (const std::string& name : fields.unknown) {
-    first_seen.See(NameKind::kField, name);
-  }
+  for (const std::string& name : fields.unknown) see(NameKind::kField, name);
 }
 
 std::string EventIdOf(const Webhook& webhook, v1::EventType type,
@@ -140,7 +139,7 @@ absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook) {
   WebhookFields fields;
   absl::Status read = ReadFields(payload, fields);
   BlankFields(webhook.secrets, fields);
-  if (webhook.first_seen != nullptr) SeeNames(fields, *webhook.first_seen);
+  SeeNames(fields, webhook);
   if (!read.ok()) return read;
 
   v1::EnvelopeEvent event;
@@ -161,9 +160,7 @@ absl::StatusOr<v1::EnvelopeEvent> ParseWebhook(const Webhook& webhook) {
   event.set_uid(std::move(fields.uid));
   event.set_file_name(std::move(fields.file_name));
   event.set_origin(v1::ORIGIN_WEBHOOK);
-  if (IsTraceparent(webhook.traceparent)) {
-    event.set_traceparent(std::string(webhook.traceparent));
-  }
+  event.set_traceparent(std::string(webhook.traceparent));
   event.set_payload(std::move(payload));
   return event;
 }

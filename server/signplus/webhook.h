@@ -26,8 +26,7 @@ struct Webhook {
   absl::Duration dedup_window;
   // Never stored: blanked out wherever they stand in the body.
   std::span<const std::string> secrets = {};
-  // The request's `traceparent`; kept if it is of version 00 of W3C Trace
-  // Context.
+  // Of the request that it came with: the text of a Traceparent, or empty.
   std::string_view traceparent = {};
   // When it came first, if that was before `receive_time`: whether it is the
   // same event as another one is decided by this.

@@ -1,7 +1,6 @@
 #include "server/stream/errors.h"
 
 #include <grpcpp/support/status.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -18,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "enveloperelay/internal/status_details.pb.h"
+#include "server/base/logging.h"
 #include "server/log/cursor.h"
 #include "server/log/errors.h"
 #include "server/log/event_log.h"
@@ -91,7 +91,8 @@ absl::Status MakeInternal(const absl::Status& cause) {
   thread_local absl::BitGen random;
   const std::string request_id = absl::StrCat(
       absl::Hex(absl::Uniform<uint64_t>(random), absl::kZeroPad16));
-  spdlog::error("request {} failed: {}", request_id, cause.ToString());
+  LogError("call failed", {{LogKey::kRequestId, request_id},
+                           {LogKey::kDetail, cause.ToString()}});
   return MakeError(absl::StatusCode::kInternal, "INTERNAL",
                    "a bug in the relay; its logging has the cause under the "
                    "requestId",

@@ -1,7 +1,5 @@
 #include "server/subscriptions/subscriptions.h"
 
-#include <spdlog/spdlog.h>
-
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -15,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "enveloperelay/internal/subscription_state.pb.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/log/state_store.h"
 #include "server/stream/errors.h"
@@ -113,11 +112,13 @@ void Subscriptions::Add(const std::string& name,
         DeleteOne(expired, name, /*etag=*/"", /*if_expired=*/true,
                   [name](const absl::StatusOr<bool>& done) {
                     if (done.ok()) return;
-                    spdlog::error("subscription {} cannot be deleted: {}", name,
-                                  done.status().ToString());
+                    LogError("subscription cannot be deleted",
+                             {{LogKey::kSubscription, name},
+                              {LogKey::kDetail, done.status().ToString()}});
                   });
     if (!deleted.ok()) return;  // deleted already, or used again
-    spdlog::info("subscription {} was not used for too long: deleted", name);
+    LogInfo("subscription deleted: it was not used for too long",
+            {{LogKey::kSubscription, name}});
   });
 }
 

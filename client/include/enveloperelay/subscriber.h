@@ -75,6 +75,12 @@ struct SubscriberOptions {
 //     return absl::OkStatus();
 //   });
 //
+// `event.traceparent()` is the trace that the webhook came with, or that the
+// relay began for it, as the value of the header field `traceparent` (W3C Trace
+// Context): take it as the parent of what is done with the event, and send it
+// along with requests on the event's behalf. It is empty in events that an
+// older relay has stored.
+//
 // It has no thread: all work is done in Next() and Run(), on the caller's.
 // While a caller handles events nothing more is read, and flow control holds
 // the rest back in the relay's log.

@@ -156,6 +156,9 @@ struct WorkerCounts {
 // Results are gathered while a call is on its way, so a thousand short handlers
 // make a few calls.
 //
+// `event.traceparent()` is for a handler to go on with the event's trace: see
+// Subscriber.
+//
 // Delivery is at least once: a process that dies between a handler's work and
 // its settlement gets the event again. Skip an event_id that you have handled.
 //

@@ -95,7 +95,8 @@ TEST_F(GrpcLimitsTest, MetricsSayWhoHasStreamsAndWhyCallsWereRefused) {
               HasSubstr("envelope_relay_grpc_refused_calls_total{reason="
                         "\"CREDENTIALS_INVALID\"} 1"));
   EXPECT_THAT(metrics, Not(HasSubstr("ert_")));
-  EXPECT_THAT(relay_->Log(), HasSubstr("refused GetLog from ipv4:127.0.0.1:"));
+  EXPECT_THAT(relay_->Log(),
+              HasSubstr("call refused method=GetLog peer=ipv4:127.0.0.1:"));
   EXPECT_THAT(relay_->Log(), Not(HasSubstr("ert_")));
 }
 
@@ -107,8 +108,8 @@ TEST_F(GrpcLimitsTest, ManyRefusalsAreFewLines) {
   }
   const std::string log = relay_->Log();
   size_t lines = 0;
-  for (size_t at = log.find("refused GetLog"); at != std::string::npos;
-       at = log.find("refused GetLog", at + 1)) {
+  for (size_t at = log.find("call refused"); at != std::string::npos;
+       at = log.find("call refused", at + 1)) {
     ++lines;
   }
   EXPECT_GE(lines, 1);

@@ -203,7 +203,7 @@ TEST_F(GrpcPolicyTest, WithdrawingARightEndsTheStreamsThatRestOnIt) {
 
   Post({.count = 1});
   EXPECT_TRUE(ops.NextBatch().has_value());
-  EXPECT_TRUE(relay_->WaitForLog("stream ended with ACCESS_DENIED").ok());
+  EXPECT_TRUE(relay_->WaitForLog("stream ended reason=ACCESS_DENIED").ok());
 }
 
 TEST_F(GrpcPolicyTest, AReaderThatIsStuckLosesItsStreamToo) {
@@ -212,7 +212,7 @@ TEST_F(GrpcPolicyTest, AReaderThatIsStuckLosesItsStreamToo) {
   EventStream stuck(channel_, FromEarliest(), kAudit);
   ASSERT_TRUE(stuck.Next().has_value());
   WritePolicy(Ops());
-  EXPECT_TRUE(relay_->WaitForLog("stream ended with ACCESS_DENIED").ok());
+  EXPECT_TRUE(relay_->WaitForLog("stream ended reason=ACCESS_DENIED").ok());
   // Behind what was on its way.
   ExpectDenied(stuck.End());
 }

@@ -149,7 +149,7 @@ TEST_F(GrpcTlsTest, ANewCertificateIsServedWithoutARestart) {
   const TestCa next("Next CA");
   WriteServerCertificate(next.IssueServer());
   WriteClientCa(next);
-  const absl::Status told = relay_->WaitForLog("read again: ");
+  const absl::Status told = relay_->WaitForLog("read again file=");
   EXPECT_TRUE(told.ok()) << told;
   // The CA may be read a moment after the two others.
   EXPECT_TRUE(Eventually([&] {

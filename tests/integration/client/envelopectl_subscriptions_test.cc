@@ -626,7 +626,11 @@ FinishedCommand Forward(const ScriptedEventService& relay,
 }
 
 TEST(EnvelopectlConsumeTest, ForwardsTheBodyAsItWasReceived) {
-  const ScriptedEventService relay(Deliver(Events(2)));
+  const std::string traceparent =
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+  std::vector<v1::EnvelopeEvent> events = Events(2);
+  events[1].set_traceparent(traceparent);
+  const ScriptedEventService relay(Deliver(events));
   const ScriptedHttpServer endpoint({Answer("200 OK"), Answer("204 Gone On")});
 
   const FinishedCommand consumed = Forward(relay, endpoint.address(), 2);
@@ -640,6 +644,9 @@ TEST(EnvelopectlConsumeTest, ForwardsTheBodyAsItWasReceived) {
   EXPECT_EQ(request["Content-Type"], "application/json");
   EXPECT_EQ(request["Envelope-Relay-Event-Id"], "id-2");
   EXPECT_EQ(request["Envelope-Relay-Sequence"], "2");
+  EXPECT_EQ(request["traceparent"], traceparent);
+  // An older relay has stored none.
+  EXPECT_EQ(endpoint.requests()[0].count("traceparent"), 0U);
   EXPECT_EQ(request.body(), R"({"number": 2})");
   EXPECT_THAT(Settled(relay, 2), ElementsAre("DONE", "DONE"));
   EXPECT_THAT(Lines(consumed.output), SizeIs(2));

@@ -130,6 +130,8 @@ TEST_F(EnvelopectlTest, SendsEveryDocumentedWebhook) {
   EXPECT_EQ(sent.status, kSuccess) << sent.errors;
   EXPECT_EQ(Fields(sent.output, "sequence"), Numbers(1, 7));
   EXPECT_EQ(Fields(sent.output, "event_id"), Fields(listed.output, "eventId"));
+  EXPECT_EQ(Fields(sent.output, "traceparent"),
+            Fields(listed.output, "traceparent"));
   EXPECT_THAT(
       Fields(listed.output, "type"),
       ElementsAre(
@@ -160,7 +162,10 @@ TEST_F(EnvelopectlTest, SendsAFileAsItIs) {
   ASSERT_THAT(Lines(sent.output), SizeIs(2)) << sent.errors;
   EXPECT_THAT(Lines(sent.output)[0], HasSubstr("\"duplicate\":false"));
   EXPECT_THAT(Lines(sent.output)[1], HasSubstr("\"duplicate\":true"));
-  EXPECT_EQ(piped.output, Lines(sent.output)[1] + "\n");
+  EXPECT_THAT(Lines(piped.output), ElementsAre(HasSubstr("\"duplicate\":true")))
+      << piped.errors;
+  EXPECT_EQ(Fields(piped.output, "event_id")[0],
+            Fields(sent.output, "event_id")[0]);
   EXPECT_THAT(Run({"get", "1", "-o", "table"}).output,
               EndsWith("\n\n" + ContentOf(directory_.File("body")) + "\n"));
 }

@@ -191,7 +191,8 @@ TEST_F(SecuredRelayTest, ATokenThatIsReplacedGoesOnWithTheNextOne) {
   EXPECT_EQ(NextEnvelope(subscriber), "e1");
   Write("token", kNextToken);
   AllowTokens({kNextToken});  // which ends the stream
-  ASSERT_TRUE(relay_->WaitForLog("stream ended with CREDENTIALS_INVALID").ok());
+  ASSERT_TRUE(
+      relay_->WaitForLog("stream ended reason=CREDENTIALS_INVALID").ok());
   Post("e2");
   EXPECT_EQ(NextEnvelope(subscriber), "e2");
 }
@@ -250,7 +251,8 @@ TEST_F(SecuredRelayTest, ATokenOfEnvelopectlOpensTheDoor) {
   const boost::json::value made = boost::json::parse(created.output);
   Write("token", std::string(made.at("token").as_string()));
   Write("tokens", std::string(made.at("line").as_string()) + "\n");
-  const absl::Status read = relay_->WaitForLog("read again: " + File("tokens"));
+  const absl::Status read =
+      relay_->WaitForLog("read again file=" + File("tokens"));
   ASSERT_TRUE(read.ok()) << read;
   const FinishedCommand log = Envelopectl({"log"});
   EXPECT_THAT(log.errors, IsEmpty());

@@ -160,9 +160,10 @@ TEST_F(RotationTest, SaysByNameWhichTokenIsInUse) {
   EXPECT_EQ(Metric(last_used + R"({token="old"})"), "0");
   EXPECT_GE(std::stod(Metric(last_used + R"({token="new"})")),
             static_cast<double>(absl::ToUnixSeconds(before)));
-  EXPECT_THAT(relay_->Log(), AllOf(HasSubstr("tokens in force: old, new"),
-                                   HasSubstr("the token new is in use"),
-                                   Not(HasSubstr("the token old is in use"))));
+  EXPECT_THAT(relay_->Log(),
+              AllOf(HasSubstr("tokens in force token=\"old, new\""),
+                    HasSubstr("token in use token=new "),
+                    Not(HasSubstr("token in use token=old "))));
 
   ReplaceTokens("new " + std::string(kNewToken) + "\n");
   EXPECT_TRUE(Eventually([this, &requests] {

@@ -136,8 +136,8 @@ TEST_F(SourcesTest, AFloodDoesNotFillTheLog) {
   }
   EXPECT_GE(lines, 1U);
   EXPECT_LE(lines, 100U);
-  EXPECT_THAT(log, HasSubstr("request refused from 127.0.0.1: UNAUTHENTICATED "
-                             "(token); "));
+  EXPECT_THAT(log, HasSubstr("request refused peer=127.0.0.1 "
+                             "reason=UNAUTHENTICATED cause=token held_back="));
   EXPECT_THAT(log, Not(HasSubstr(kToken)));
 }
 

@@ -126,22 +126,6 @@ TEST_F(WebhooksTest, EachFixtureIsStoredByItself) {
   }
 }
 
-TEST_F(WebhooksTest, KeepsAValidTraceparent) {
-  Start();
-  const std::string valid =
-      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const auto traceparent_of = [this](const std::string& envelope_id,
-                                     const std::string& fields) {
-    return Get(Member(Ask(Post(Body(envelope_id), fields)), "event_id"))
-        .traceparent();
-  };
-  EXPECT_EQ(traceparent_of("e1", "traceparent: " + valid + "\r\n"), valid);
-  EXPECT_EQ(traceparent_of("e2", "traceparent: nonsense\r\n"), "");
-  EXPECT_EQ(traceparent_of("e3", "traceparent: " + valid +
-                                     "\r\ntraceparent: " + valid + "\r\n"),
-            "");
-}
-
 TEST_F(WebhooksTest, TheTokenIsInNoEvent) {
   StartWithTokens(kToken);
   const std::string token = kToken;

@@ -145,10 +145,10 @@ TEST_F(QuarantineAnswersTest, UnknownNamesAreToldOnce) {
   EXPECT_EQ(Metric(prefix + "\"field\"}"), 2);
   const std::string log = relay_->Log();
   for (const char* const line :
-       {"warning first webhook with an unknown event: 'envelope_archived'\n",
-        "warning first webhook with an unknown action: 'bowed'\n",
-        "warning first webhook with an unknown field: 'v'\n",
-        R"(warning first webhook with an unknown field: 'data.shelf\n')"}) {
+       {"unknown name kind=event name=envelope_archived trace_id=",
+        "unknown name kind=action name=bowed trace_id=",
+        "unknown name kind=field name=v trace_id=",
+        R"(unknown name kind=field name="data.shelf\\n" trace_id=)"}) {
     const size_t at = log.find(line);
     ASSERT_NE(at, std::string::npos) << line << log;
     EXPECT_EQ(log.find(line, at + 1), std::string::npos) << line;

@@ -117,7 +117,8 @@ TEST(JsonLineTest, FailsForATimeWithoutAJsonForm) {
 TEST(StoredTest, ShowsWhatTheRelayAnswered) {
   const StoredWebhook stored{.event_id = "0b6b1a1e-5c0f-8d2a-9a51-3c1f0c7b2a10",
                              .sequence = "42",
-                             .duplicate = true};
+                             .duplicate = true,
+                             .traceparent = "00-1"};
 
   EXPECT_EQ(StoredHeader(false) + StoredRow("envelope_voided", stored),
             " SEQUENCE  EVENT ID                              DUPLICATE  "
@@ -126,7 +127,8 @@ TEST(StoredTest, ShowsWhatTheRelayAnswered) {
             "envelope_voided\n");
   EXPECT_EQ(StoredJson(stored),
             "{\"event_id\":\"0b6b1a1e-5c0f-8d2a-9a51-3c1f0c7b2a10\","
-            "\"sequence\":\"42\",\"duplicate\":true}\n");
+            "\"sequence\":\"42\",\"duplicate\":true,"
+            "\"traceparent\":\"00-1\"}\n");
 }
 
 }  // namespace

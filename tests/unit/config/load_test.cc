@@ -69,7 +69,7 @@ TEST_F(LoadTest, GivesTheDefaultsWhenNothingIsSet) {
   EXPECT_EQ(loaded->config.dedup_window, absl::Minutes(10));
   EXPECT_EQ(loaded->config.drain_timeout, absl::Seconds(25));
   EXPECT_EQ(loaded->config.log_level, LogLevel::kInfo);
-  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_THAT(loaded->ignored_variables, IsEmpty());
 }
 
 TEST_F(LoadTest, TakesTheCommandLineBeforeTheEnvironmentBeforeTheFile) {
@@ -190,13 +190,12 @@ TEST_F(LoadTest, RefusesAnOptionWithoutItsValue) {
   EXPECT_THAT(Errors({"--data-dir"}), HasSubstr("--data-dir"));
 }
 
-TEST_F(LoadTest, WarnsOfVariablesThatNameNoOption) {
+TEST_F(LoadTest, TellsOfVariablesThatNameNoOption) {
   const absl::StatusOr<Invocation> loaded =
       Load({}, {{"ENVELOPE_RELAY_DATADIR", "x"}, {"HOME", "y"}});
 
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_THAT(loaded->warnings,
-              ElementsAre(HasSubstr("ENVELOPE_RELAY_DATADIR")));
+  EXPECT_THAT(loaded->ignored_variables, ElementsAre("ENVELOPE_RELAY_DATADIR"));
 }
 
 TEST_F(LoadTest, RefusesAnOpenIngressWithoutTokens) {

@@ -21,13 +21,17 @@ TEST(ResponseTest, HasStatusFieldsAndBody) {
                   .content_type = "text/plain",
                   .body = "no",
                   .fields = "Allow: POST\r\n"},
-                 {.date = kDate, .connection = ConnectionField::kClose}, out);
+                 {.date = kDate,
+                  .traceparent = "00-1-2-00",
+                  .connection = ConnectionField::kClose},
+                 out);
   EXPECT_EQ(out,
             "before|HTTP/1.1 405 Method Not Allowed\r\n"
             "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
             "Content-Type: text/plain\r\n"
             "Content-Length: 2\r\n"
             "Connection: close\r\n"
+            "traceparent: 00-1-2-00\r\n"
             "Allow: POST\r\n"
             "\r\n"
             "no");

@@ -1,6 +1,7 @@
 #include "server/signplus/first_seen.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,17 +17,23 @@ using ::testing::SizeIs;
 
 class FirstSeenTest : public ::testing::Test {
  protected:
+  void See(NameKind kind, std::string_view name) {
+    first_seen_.See(kind, name, "of the webhook");
+  }
+
   std::vector<std::pair<NameKind, std::string>> told_;
-  FirstSeen first_seen_{[this](NameKind kind, const std::string& name) {
+  FirstSeen first_seen_{[this](NameKind kind, const std::string& name,
+                               std::string_view traceparent) {
+    EXPECT_EQ(traceparent, "of the webhook");
     told_.emplace_back(kind, name);
   }};
 };
 
 TEST_F(FirstSeenTest, TellsEachNameOfAKindOnce) {
   for (int i = 0; i < 3; ++i) {
-    first_seen_.See(NameKind::kEvent, "a");
-    first_seen_.See(NameKind::kEvent, "b");
-    first_seen_.See(NameKind::kField, "a");
+    See(NameKind::kEvent, "a");
+    See(NameKind::kEvent, "b");
+    See(NameKind::kField, "a");
   }
   EXPECT_THAT(told_, ElementsAre(Pair(NameKind::kEvent, "a"),
                                  Pair(NameKind::kEvent, "b"),
@@ -34,26 +41,26 @@ TEST_F(FirstSeenTest, TellsEachNameOfAKindOnce) {
 }
 
 TEST_F(FirstSeenTest, EscapesWhatIsNotPrintable) {
-  first_seen_.See(NameKind::kAction, "a\n'\"\x1b[1m\xc3\xa9");
+  See(NameKind::kAction, "a\n'\"\x1b[1m\xc3\xa9");
   ASSERT_THAT(told_, SizeIs(1));
   EXPECT_EQ(told_[0].second, R"(a\n\'\"\x1b[1m\xc3\xa9)");
 }
 
 TEST_F(FirstSeenTest, CutsLongNamesBetweenCharacters) {
-  first_seen_.See(NameKind::kField, std::string(1000, 'a'));
-  first_seen_.See(NameKind::kField, std::string(1001, 'a'));
-  first_seen_.See(NameKind::kField, std::string(63, 'b') + "\xc3\xa9");
+  See(NameKind::kField, std::string(1000, 'a'));
+  See(NameKind::kField, std::string(1001, 'a'));
+  See(NameKind::kField, std::string(63, 'b') + "\xc3\xa9");
   EXPECT_THAT(told_, ElementsAre(Pair(NameKind::kField, std::string(64, 'a')),
                                  Pair(NameKind::kField, std::string(63, 'b'))));
 }
 
 TEST_F(FirstSeenTest, IsBounded) {
   for (int i = 0; i < 1000; ++i) {
-    first_seen_.See(NameKind::kField, std::to_string(i));
+    See(NameKind::kField, std::to_string(i));
   }
   EXPECT_THAT(told_, SizeIs(FirstSeen::kNamesMax));
   for (int i = 0; i < 1000; ++i) {
-    first_seen_.See(NameKind::kField, std::to_string(i));
+    See(NameKind::kField, std::to_string(i));
   }
   EXPECT_THAT(told_, SizeIs(FirstSeen::kNamesMax));
 }

