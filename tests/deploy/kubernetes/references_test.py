@@ -364,8 +364,11 @@ def callers_are_in_the_policy(v):
 def metrics_are_found(v):
     for o in v.all("ServiceMonitor"):
         labels = o["spec"]["selector"]["matchLabels"].items()
-        ports = {p["name"] for s in v.all("Service")
-                 if labels <= s["metadata"]["labels"].items() for p in s["spec"]["ports"]}
+        services = [s for s in v.all("Service") if labels <= s["metadata"]["labels"].items()]
+        ports = {p["name"] for s in services for p in s["spec"]["ports"]}
+        jobs = {s["metadata"]["labels"].get(o["spec"]["jobLabel"]) for s in services}
+        if jobs != {"envelope-relay"}:
+            yield f"{title(o)}: alerts look for the job envelope-relay, not for {jobs}"
         for endpoint in o["spec"]["endpoints"]:
             if endpoint["port"] not in ports:
                 yield f'{title(o)}: no Service has a port {endpoint["port"]}'
@@ -449,8 +452,10 @@ FAULTS = [
      '"ca": {"secretName": "other"}'),
     ("callers_are_in_the_policy", "example", '"spiffe://envelope-relay/audit"',
      '"spiffe://envelope-relay/other"'),
-    ("metrics_are_found", "example", '"port": "admin"}], "selector"',
-     '"port": "web"}], "selector"'),
+    ("metrics_are_found", "example", '"port": "admin"}], "jobLabel"',
+     '"port": "web"}], "jobLabel"'),
+    ("metrics_are_found", "example", '"jobLabel": "app.kubernetes.io/name"',
+     '"jobLabel": "app.kubernetes.io/component"'),
     ("labels_are_the_recommended_ones", "dev", "envelope-relay:0.1.0", "envelope-relay:0.0.9"),
 ]
 

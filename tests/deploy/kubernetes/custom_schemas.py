@@ -60,7 +60,8 @@ SPECS = {
                                                            "kind": one_of("ConfigMap"),
                                                            "name": NAME}))})}),
     ("monitoring.coreos.com/v1", "ServiceMonitor"): obj(
-        {"selector": SELECTOR,
+        {"jobLabel": TEXT,
+         "selector": SELECTOR,
          "endpoints": some(obj({"port": NAME, "path": TEXT, "interval": DURATION}))}),
     ("monitoring.coreos.com/v1", "PrometheusRule"): obj({
         "groups": some(obj(

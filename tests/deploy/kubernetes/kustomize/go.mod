@@ -1,4 +1,4 @@
-module envelope-relay/tests/deploy/kustomize
+module envelope-relay/tests/deploy/kubernetes/kustomize
 
 go 1.19
 

@@ -14,7 +14,7 @@ import tempfile
 
 import yaml
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+TOP = pathlib.Path(__file__).resolve().parents[3]
 KUBERNETES = TOP / "deploy" / "kubernetes"
 TOOLS = pathlib.Path(os.environ["RELAY_TOOLS"])
 BIN = pathlib.Path(os.environ["RELAY_BIN"])

@@ -120,15 +120,19 @@ class RelayTest(unittest.TestCase):
                     eventually(lambda pod=pod: event in pod.output(), pod.errors)
                 eventually((audit.root / "var/lib/audit/cursor").exists, "the cursor is kept")
 
-                # With streams open.
+                # A worker tells the relay first what it has done.
+                self.stop(billing)
+                # With a stream open.
                 begin = time.monotonic()
                 self.assertEqual(relay.stop(), 0, relay.errors())
                 self.assertLess(time.monotonic() - begin,
                                 seconds(options(relay.container)["drain-timeout"]))
-                for pod in (billing, audit):
-                    self.assertIsNone(pod.process.poll(), pod.errors())
-                    pod.process.send_signal(signal.SIGTERM)
-                    self.assertEqual(pod.process.wait(DEADLINE_SECONDS), 0, pod.errors())
+                self.stop(audit)
+
+    def stop(self, pod: Pod):
+        self.assertIsNone(pod.process.poll(), pod.errors())
+        pod.process.send_signal(signal.SIGTERM)
+        self.assertEqual(pod.process.wait(DEADLINE_SECONDS), 0, pod.errors())
 
     def test_addresses_outside_of_loopback_are_allowed(self):
         for name in ("dev", "production", "example"):
