@@ -383,6 +383,8 @@ def labels_are_the_recommended_ones(v):
             for key in o["metadata"].get("labels", {})}
         if missing:
             yield f"{title(o)} has no labels {sorted(missing)}"
+        if o["metadata"].get("labels", {}).get("app.kubernetes.io/version", version) != version:
+            yield f"{title(o)} is labelled with another version than {version}"
     for w in v.workloads():
         missing = {"name", "instance", "component", "part-of", "managed-by"} - {
             key.removeprefix("app.kubernetes.io/") for key in pod_labels(w)}
@@ -390,9 +392,8 @@ def labels_are_the_recommended_ones(v):
             yield f"Pods of {title(w)} have no labels {sorted(missing)}"
         if not container(w)["image"].endswith(f"envelope-relay:{version}"):
             yield f'{title(w)} runs {container(w)["image"]}, not {version}'
-    for labels in (v.relay()["metadata"]["labels"], pod_labels(v.relay())):
-        if labels.get("app.kubernetes.io/version") != version:
-            yield f"the relay is labelled with another version than {version}"
+    if pod_labels(v.relay()).get("app.kubernetes.io/version") != version:
+        yield f"the relay's Pod is not labelled with version {version}"
 
 
 CHECKS = [labels_select, ports_exist, the_relay_listens_where_its_ports_are,
@@ -457,6 +458,9 @@ FAULTS = [
     ("metrics_are_found", "example", '"jobLabel": "app.kubernetes.io/name"',
      '"jobLabel": "app.kubernetes.io/component"'),
     ("labels_are_the_recommended_ones", "dev", "envelope-relay:0.1.0", "envelope-relay:0.0.9"),
+    ("labels_are_the_recommended_ones", "dev", 'io/version": "0.1.0"', 'io/version": "0.0.9"'),
+    ("labels_are_the_recommended_ones", "example", '"app.kubernetes.io/managed-by": "kustomize", ',
+     ""),
 ]
 
 
