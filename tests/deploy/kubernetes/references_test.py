@@ -43,9 +43,6 @@ def stated_secrets(folder: str) -> dict[str, set[str]]:
         for names, keys in re.findall(r"^#   ([a-z, -]+?)  +([a-z., -]+)$", text, re.MULTILINE):
             for name in names.split(", "):
                 secrets[name] = set(keys.split(", "))
-        for name, keys in re.findall(r"Secrets? .*?(envelope-relay-public-tls) \(([a-z., ]+):",
-                                     text):
-            secrets[name] = set(keys.split(", "))
     return secrets
 
 
