@@ -15,6 +15,7 @@
 #include "client/proto_time.h"
 #include "client/retry.h"
 #include "client/security.h"
+#include "client/service_config.h"
 #include "enveloperelay/error_info.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
 #include "enveloperelay/v1/events.pb.h"
@@ -61,10 +62,11 @@ absl::Status CheckConnection(const ConnectionOptions& options,
   if (options.connect_timeout <= absl::ZeroDuration()) {
     return invalid("connect_timeout must be above 0");
   }
-  const absl::Status security =
+  absl::Status status =
       CheckSecurity(options.security, options.target,
                     /*credentials=*/options.credentials != nullptr);
-  return security.ok() ? security : invalid(std::string(security.message()));
+  if (status.ok()) status = CheckServiceConfig(options.service_config);
+  return status.ok() ? status : invalid(std::string(status.message()));
 }
 
 bool TokenHasChanged(const ConnectionOptions& options, const std::string& token,
@@ -94,6 +96,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   // Pings between the relay's messages are not counted against a limit.
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   args.SetMaxReceiveMessageSize(options.receive_bytes_max);
+  SetServiceConfig(options.service_config, args);
   return grpc::CreateCustomChannel(options.target, credentials, args);
 }
 

@@ -29,6 +29,7 @@ struct ConnectionOptions {
   std::string target;
   SecurityOptions security;
   std::shared_ptr<grpc::ChannelCredentials> credentials;
+  std::string service_config;
   absl::Duration backoff_initial;
   absl::Duration backoff_max;
   absl::Duration connect_timeout;
@@ -42,6 +43,7 @@ struct ConnectionOptions {
     return {.target = options.target,
             .security = options.security,
             .credentials = options.credentials,
+            .service_config = options.service_config,
             .backoff_initial = options.backoff_initial,
             .backoff_max = options.backoff_max,
             .connect_timeout = options.connect_timeout,

@@ -8,6 +8,7 @@
 #include "client/envelopectl/errors.h"
 #include "client/envelopectl/relay.h"
 #include "client/security.h"
+#include "client/service_config.h"
 #include "enveloperelay/error_info.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
@@ -24,6 +25,7 @@ std::unique_ptr<typename Service::Stub> Connect(const Relay& relay) {
   grpc::ChannelArguments args;
   // A page is bounded by the relay; a single event may be larger than 4 MiB.
   args.SetMaxReceiveMessageSize(-1);
+  SetServiceConfig(relay.service_config, args);
   return Service::NewStub(
       grpc::CreateCustomChannel(relay.target, relay.credentials, args));
 }

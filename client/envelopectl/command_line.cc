@@ -36,6 +36,7 @@ struct Given {
   TlsOptions files;
   std::string token_file;
   bool token_in_clear = false;
+  std::string service_config_file;
 };
 
 std::string CheckIngress(const std::string& text) {
@@ -66,11 +67,12 @@ void AddCommon(CLI::App& app, Given& given) {
       ->check(CLI::IsMember({"json", "table"}));
 }
 
-// How to reach a relay whose gRPC port is secured.
-void AddSecurity(CLI::App& app, Given& given) {
+// How to reach the relay's gRPC port, and one that is secured.
+void AddConnection(CLI::App& app, Given& given) {
   app.add_flag("--tls", given.tls)
       ->envname("ENVELOPECTL_TLS")
-      ->description("gRPC over TLS; the options below imply it");
+      ->description(
+          "gRPC over TLS; --ca-file, --cert-file and --key-file imply it");
   const auto file = [&app](const char* flag, const char* variable,
                            std::string& path, const char* what) {
     return app.add_option(flag, path)
@@ -88,6 +90,9 @@ void AddSecurity(CLI::App& app, Given& given) {
        "File with a bearer token for gRPC (none is shown)");
   app.add_flag("--token-in-clear", given.token_in_clear)
       ->description("Send it without TLS to other addresses than loopback");
+  file("--service-config-file", "ENVELOPECTL_SERVICE_CONFIG_FILE",
+       given.service_config_file,
+       "gRPC service config in JSON: load balancing, health checks, retries");
 }
 
 // Errors: kInvalidArgument.
@@ -153,7 +158,7 @@ std::variant<CommandLine, Exit> ParseCommandLine(
   app.require_subcommand(1);
   app.fallthrough();
   AddCommon(app, given);
-  AddSecurity(app, given);
+  AddConnection(app, given);
   AddSend(app, given.ingress, line.command);
   AddReaders(app, line.command);
   AddSubscriptions(app, line.command);
@@ -180,6 +185,7 @@ std::variant<CommandLine, Exit> ParseCommandLine(
           app, CLI::ValidationError(std::string(security.status().message())));
     }
     line.security = *std::move(security);
+    line.service_config_file = given.service_config_file;
   }
   line.grpc = given.grpc;
   if (!given.output.empty()) {

@@ -84,6 +84,7 @@ using Command =
 struct CommandLine {
   std::string grpc;                    // gRPC target
   SecurityOptions security;            // of gRPC
+  std::string service_config_file;     // of gRPC; empty: none
   std::optional<OutputFormat> output;  // nothing: what suits standard output
   Command command;
 };

@@ -70,6 +70,7 @@ WorkerOptions MakeOptions(const ConsumeCommand& command, const Relay& relay,
                           const Console& console) {
   WorkerOptions options{.target = relay.target,
                         .security = relay.security,
+                        .service_config = relay.service_config,
                         .subscription = command.request.subscription()};
   options.worker_id = command.request.worker_id();
   options.concurrency = static_cast<int>(command.concurrency);

@@ -18,7 +18,8 @@ struct Relay {
   SecurityOptions security;
   // For one call: what stands in the files.
   std::shared_ptr<grpc::ChannelCredentials> credentials;
-  std::string token;  // empty: none
+  std::string token;           // empty: none
+  std::string service_config;  // empty: none
 };
 
 // Reads the files that `line` names, if its command needs them.

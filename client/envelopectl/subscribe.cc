@@ -90,6 +90,7 @@ absl::Status Run(const SubscribeCommand& command, const Relay& relay,
   SubscriberOptions options;
   options.target = relay.target;
   options.security = relay.security;
+  options.service_config = relay.service_config;
   options.request = command.request;
   if (console.format == OutputFormat::kTable) {
     options.request.set_view(v1::EVENT_VIEW_BASIC);  // shows no payload

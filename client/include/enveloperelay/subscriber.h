@@ -28,6 +28,10 @@ struct SubscriberOptions {
   SecurityOptions security = {};
   // Instead of `security.tls`, for what that cannot say. Null: nothing.
   std::shared_ptr<grpc::ChannelCredentials> credentials = {};
+  // How gRPC spreads connections over the relay's addresses, leaves out those
+  // that are not healthy and repeats calls: a service config of gRPC, in JSON.
+  // One that the resolver of `target` finds takes its place. Empty: none.
+  std::string service_config = {};
 
   // What to subscribe to: filter, view, where to begin, batch bounds, heartbeat
   // interval. Its `cursor` is where to begin when the store holds none. Fields

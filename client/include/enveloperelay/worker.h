@@ -71,6 +71,8 @@ struct WorkerOptions {
   SecurityOptions security = {};
   // Instead of `security.tls`, for what that cannot say. Null: nothing.
   std::shared_ptr<grpc::ChannelCredentials> credentials = {};
+  // As in SubscriberOptions.
+  std::string service_config = {};
 
   // Name of the durable subscription, which must exist. Required.
   std::string subscription;
