@@ -106,9 +106,9 @@ def steps(*colours):
 REDUCE = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
-def stat(title, description, unit, expr, thresholds, legend="", **defaults):
+def stat(title, description, unit, expr, thresholds, width=3, legend="", **defaults):
     return panel(
-        "stat", title, description, unit, [(expr, legend)], 3, 4, True,
+        "stat", title, description, unit, [(expr, legend)], width, 4, True,
         {"thresholds": thresholds, **defaults},
         {
             "reduceOptions": REDUCE,
@@ -409,7 +409,7 @@ PROCESS = [
     ),
     stat(
         "Version", "", "none", f"count by (version, commit) ({series('build_info')})",
-        steps(GREEN), legend="{{version}} ({{commit}})",
+        steps(GREEN), width=8, legend="{{version}} ({{commit}})",
     ),
 ]
 
