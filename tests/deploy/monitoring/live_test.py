@@ -34,6 +34,11 @@ OF_THE_MACHINE = {
     "EnvelopeRelayFsyncSlow",
 }
 
+UNKNOWN_ACTION = {
+    "hook": {"event": "envelope_audit_trail"},
+    "data": {"envelope_id": "75ced135a303216b6fc6c274", "action": "ENVELOPE_FOLDED"},
+}
+
 
 def eventually(condition, what):
     """Waits until `condition` returns something true, and returns that."""
@@ -88,13 +93,13 @@ class Setup:
             program.wait()
         self._directory.cleanup()
 
-    def post(self, body):
-        """Posts a webhook; returns the status."""
+    def post(self, body, token=None):
+        """Posts a webhook, with the right token or another; returns the status."""
         request = urllib.request.Request(
             f"https://localhost:{self.ports['ingress']}/webhooks/signplus",
             data=body.encode(),
             headers={
-                "Authorization": f"Bearer {self._token}",
+                "Authorization": f"Bearer {token or self._token}",
                 "Content-Type": "application/json",
             },
         )
@@ -104,6 +109,10 @@ class Setup:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code
+
+    def handle_badly(self):
+        """Lets a worker of the subscription fail at one event."""
+        self._ctl("consume", "billing", "--exec", "false", "--limit", "1", "--max-outstanding", "1")
 
     def query(self, expression):
         """The value of each series of the result, NaN left out."""
@@ -272,7 +281,18 @@ class LiveTest(unittest.TestCase):
         )
         self.assert_alerts(set())
         self.assertEqual(self.setup.post('{"hook": {"event": "envelope_completed"}}'), 422)
-        self.assert_alerts({"EnvelopeRelayQuarantineNotEmpty"})
+        self.assertEqual(self.setup.post(json.dumps(UNKNOWN_ACTION)), 200)
+        for _ in range(20):
+            self.assertEqual(self.setup.post("{}", token="not-the-right-token"), 401)
+        self.setup.handle_badly()
+        self.assert_alerts(
+            {
+                "EnvelopeRelayDeadLetters",
+                "EnvelopeRelayQuarantineNotEmpty",
+                "EnvelopeRelaySendersRejected",
+                "EnvelopeRelayUnknownNames",
+            }
+        )
 
     def assert_alerts(self, expected):
         eventually(
