@@ -1,8 +1,11 @@
 # Sets RELAY_COMMIT to the commit that is built, "unknown" outside of a git
-# repository. A new commit configures again, so that it stays true.
+# repository. A new commit configures again, so that it stays true. Who builds
+# without the repository says it in the environment variable RELAY_COMMIT.
 set(RELAY_COMMIT unknown)
 find_package(Git QUIET)
-if(GIT_FOUND)
+if(DEFINED ENV{RELAY_COMMIT})
+  set(RELAY_COMMIT $ENV{RELAY_COMMIT})
+elseif(GIT_FOUND)
   execute_process(COMMAND ${GIT_EXECUTABLE} rev-parse --short=12 HEAD
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE commit RESULT_VARIABLE failed
     OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)

@@ -1,0 +1,68 @@
+"""The configuration of the image and its files."""
+import os
+import re
+import subprocess
+import unittest
+
+import subject
+import ways
+
+SIZE_MAX = 120 * 2**20  # bytes
+
+
+class ConfigurationTest(unittest.TestCase):
+    def test_is_run_as_a_numeric_user_who_is_not_root(self):
+        self.assertEqual(subject.image.config["User"], f"{ways.USER}:{ways.USER}")
+
+    def test_starts_the_relay_with_the_data_directory_of_its_volume(self):
+        self.assertEqual(subject.image.config["Entrypoint"], ["/usr/local/bin/envelope-relay"])
+        self.assertIn(f"ENVELOPE_RELAY_DATA_DIR={ways.DATA}", subject.image.config["Env"])
+        self.assertEqual(list(subject.image.config["Volumes"]), [ways.DATA])
+
+    def test_names_its_ports(self):
+        self.assertEqual(sorted(subject.image.config["ExposedPorts"]),
+                         ["8080/tcp", "8081/tcp", "9090/tcp"])
+
+    def test_has_labels_that_say_what_the_programs_say(self):
+        labels = {name.removeprefix("org.opencontainers.image."): value
+                  for name, value in subject.image.config["Labels"].items()}
+        self.assertEqual(labels["title"], "Envelope Relay")
+        self.assertEqual(labels["licenses"], "Apache-2.0")
+        self.assertTrue(labels["description"])
+        self.assertRegex(labels["base.name"], "debian")
+        self.assertRegex(labels["base.digest"], "^sha256:[0-9a-f]{64}$")
+        self.assertRegex(labels["version"], r"^\d+\.\d+\.\d+$")
+        self.assertRegex(labels["revision"], r"^[0-9a-f]{12}(-dirty)?$")
+        self.assertIn(f"envelope-relay {labels['version']} (commit {labels['revision']},",
+                      subject.in_root("envelope-relay", "--version"))
+        self.assertEqual(subject.in_root("envelopectl", "--version"), f"envelopectl {labels['version']}\n")
+
+
+class FilesTest(unittest.TestCase):
+    def test_is_small(self):
+        print(f"{subject.size / 2**20:.1f} MiB", end=" ", flush=True)
+        self.assertLess(subject.size, SIZE_MAX)
+
+    def test_has_nothing_of_its_build(self):
+        for path in ("src", "out", "root/.cache", "usr/bin/g++", "usr/bin/cmake", "usr/include/grpcpp"):
+            self.assertFalse(os.path.lexists(os.path.join(subject.root, path)), path)
+        self.assertEqual(os.listdir(os.path.join(subject.root, "tmp")), [])
+        self.assertEqual(os.listdir(os.path.join(subject.root, "var/lib/apt/lists")), [])
+
+    def test_has_stripped_programs(self):
+        for program in ("envelope-relay", "envelopectl"):
+            sections = subprocess.run(
+                ["readelf", "--section-headers", f"{subject.root}/usr/local/bin/{program}"],
+                check=True, capture_output=True, text=True).stdout
+            self.assertIn(".text", sections)
+            self.assertNotIn(".debug", sections)
+            self.assertNotIn(".symtab", sections)
+
+    def test_has_sources_of_debian_alone(self):
+        text = subject.in_root("sh", "-c", "cat /etc/apt/sources.list /etc/apt/sources.list.d/* || :")
+        hosts = set(re.findall(r"https?://([^/\s]+)/debian", text))
+        self.assertEqual(hosts, {"deb.debian.org"})
+
+    def test_has_a_data_directory_that_its_user_may_write_to(self):
+        status = os.stat(subject.root + ways.DATA)
+        self.assertEqual((status.st_uid, status.st_gid), (ways.USER, ways.USER))

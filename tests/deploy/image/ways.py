@@ -1,0 +1,118 @@
+"""The ways to run an image as a pod with the manifests' security context does."""
+import os
+import shutil
+import subprocess
+
+USER = 65532
+DATA = "/var/lib/envelope-relay"
+CONFIG = "/etc/envelope-relay"
+
+# podman's own limits are more than may be set everywhere.
+LIMITS = ["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]
+
+
+class Podman:
+    """podman, with the OCI runtime runc and podman's seccomp filter."""
+
+    has_seccomp = True
+    _NAME = "envelope-relay-image-test"
+
+    def __init__(self, image, root, data, config):
+        self._data, self._config = data, config
+        loaded = subprocess.run(["podman", "load", "-q", "-i", image.path], check=True,
+                                capture_output=True, text=True)
+        self._image = loaded.stdout.split()[-1]
+
+    def start(self, arguments):
+        """The main process, or one that speaks for it: it ends with its status."""
+        return subprocess.Popen(
+            ["podman", "--runtime=runc", "run", "--rm", "--replace", f"--name={self._NAME}",
+             "--pull=never", "--network=host", f"--user={USER}:{USER}", f"--group-add={USER}",
+             "--read-only", "--read-only-tmpfs=false", "--cap-drop=all",
+             "--security-opt=no-new-privileges", *LIMITS,
+             f"--volume={self._data}:{DATA}", f"--volume={self._config}:{CONFIG}:ro",
+             self._image, *arguments])
+
+    def pid(self, _):
+        return int(self._podman("inspect", "--format={{.State.Pid}}", self._NAME))
+
+    def terminate(self, _):
+        self._podman("kill", "--signal=TERM", self._NAME)
+
+    def command(self, arguments):
+        """The command line that runs another program in the container."""
+        return ["podman", "exec", self._NAME, *arguments]
+
+    def close(self):
+        self._podman("rm", "--force", "--ignore", self._NAME)
+
+    @staticmethod
+    def _podman(*arguments):
+        return subprocess.run(["podman", *arguments], check=True, capture_output=True,
+                              text=True).stdout
+
+
+class Chroot:
+    """chroot and setpriv on the extracted image. No seccomp filter."""
+
+    has_seccomp = False
+
+    def __init__(self, image, root, data, config):
+        self._root = root + ".mounted"
+        self._entrypoint = image.config["Entrypoint"]
+        self._environment = dict(pair.split("=", 1) for pair in image.config["Env"])
+        os.mkdir(self._root)
+        self._mount("--bind", root, self._root)
+        self._mount("--types=proc", "proc", self._root + "/proc")
+        self._mount("--types=tmpfs", "tmpfs", self._root + "/dev")
+        for device in ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"):
+            open(self._root + device, "w").close()
+            self._mount("--bind", device, self._root + device)
+        self._mount("--bind", data, self._root + DATA)
+        self._mount("--bind", config, self._root + CONFIG)
+        for directory in (self._root + CONFIG, self._root):
+            self._mount("--options=remount,bind,ro", directory)
+
+    def start(self, arguments):
+        return subprocess.Popen(self.command(self._entrypoint + arguments),
+                                env=self._environment)
+
+    @staticmethod
+    def pid(process):
+        return process.pid
+
+    @staticmethod
+    def terminate(process):
+        process.terminate()
+
+    def command(self, arguments):
+        return [shutil.which("chroot"), self._root, "/usr/bin/setpriv", f"--reuid={USER}",
+                f"--regid={USER}", f"--groups={USER}", "--bounding-set=-all",
+                "--inh-caps=-all", "--no-new-privs", *arguments]
+
+    def close(self):
+        for mount in sorted(self._mounts(), key=len, reverse=True):
+            subprocess.run(["umount", mount], check=True)
+
+    def _mounts(self):
+        with open("/proc/self/mountinfo") as mounts:
+            points = [line.split()[4] for line in mounts]
+        return [point for point in points if (point + "/").startswith(self._root + "/")]
+
+    @staticmethod
+    def _mount(*arguments):
+        subprocess.run(["mount", *arguments], check=True)
+
+
+WAYS = {"podman": Podman, "chroot": Chroot}
+
+
+def why_not_podman(image_path):
+    """Empty if podman can run the image."""
+    if not shutil.which("podman"):
+        return "there is no podman"
+    trial = subprocess.run(
+        ["podman", "--runtime=runc", "run", "--rm", *LIMITS, "--network=none",
+         f"oci-archive:{image_path}", "--version"],
+        capture_output=True, text=True)
+    return "" if trial.returncode == 0 else "podman: " + trial.stderr.strip().splitlines()[-1]
