@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,8 +17,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "server/base/mutex.h"
 #include "server/base/text.h"
+#include "spdlog/common.h"
+#include "spdlog/logger.h"
+#include "spdlog/sinks/stdout_sinks.h"
 
 namespace enveloperelay {
 namespace {
@@ -32,14 +35,34 @@ constexpr std::array<std::string_view, static_cast<size_t>(kLogKeyLast) + 1>
         "signal",     "subscription", "token",    "trace_id",   "version",
 };
 
-struct Setup {
-  std::atomic<LogLevel> level = LogLevel::kInfo;
-  std::atomic<LogFormat> format = LogFormat::kText;
-};
+constinit std::atomic<LogFormat> line_format = LogFormat::kText;
 static_assert(std::atomic<LogFormat>::is_always_lock_free);
 
-constinit Setup setup;
-constinit Mutex write_mutex;  // keeps lines apart
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+// Writes each line at once. Lines come to it as they are to be.
+spdlog::logger& Logger() {
+  // Not destroyed: threads may log to the very end.
+  static spdlog::logger& logger = *[] {
+    auto* const made = new spdlog::logger(
+        "relay", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%v");
+    return made;
+  }();
+  return logger;
+}
 
 // Standard error gone or full is nobody's to be told.
 void WriteAll(std::string_view text) {
@@ -124,12 +147,11 @@ bool IsPlain(std::string_view text) {
 }
 
 void Write(LogLevel level, std::string_view message, LogFields fields) {
-  if (level < setup.level.load(std::memory_order_relaxed)) return;
-  std::string line = FormatLogLine(setup.format.load(std::memory_order_relaxed),
-                                   absl::Now(), level, message, fields);
-  line += '\n';
-  const MutexLock lock(write_mutex);
-  WriteAll(line);
+  const spdlog::level::level_enum spdlog_level = ToSpdlog(level);
+  if (!Logger().should_log(spdlog_level)) return;
+  Logger().log(spdlog_level,
+               FormatLogLine(line_format.load(std::memory_order_relaxed),
+                             absl::Now(), level, message, fields));
 }
 
 }  // namespace
@@ -173,8 +195,8 @@ void LogField::AppendTo(LogFormat format, std::string& line) const {
 }
 
 void SetUpLogging(LogLevel level, LogFormat format) {
-  setup.level = level;
-  setup.format = format;
+  Logger().set_level(ToSpdlog(level));
+  line_format = format;
 }
 
 void LogDebug(std::string_view message, LogFields fields) {
@@ -191,7 +213,7 @@ void LogError(std::string_view message, LogFields fields) {
 }
 
 bool LogsDebug() {
-  return setup.level.load(std::memory_order_relaxed) == LogLevel::kDebug;
+  return Logger().should_log(spdlog::level::debug);
 }
 
 void LogErrorInSignalHandler(std::string_view message) {
@@ -202,7 +224,7 @@ void LogErrorInSignalHandler(std::string_view message) {
     text = text.substr(0, line.size() - size);
     size += text.copy(line.data() + size, text.size());
   };
-  const bool json = setup.format == LogFormat::kJson;
+  const bool json = line_format == LogFormat::kJson;
   append(json ? R"({"level":"error","message":")" : "error ");
   append(message);
   append(json ? "\"}\n" : "\n");
