@@ -172,9 +172,10 @@ class RelayTest(unittest.TestCase):
         self.assertEqual(relay.stop(), 0)
 
     def test_the_service_config_counts(self):
+        health = '"healthCheckConfig": {"serviceName": "%s"}'
         faults = {'"0.2s"': ('"soon"', "initialBackoff"),
-                  '"healthCheckConfig": {"serviceName": "enveloperelay.v1.EnvelopeEventService"}':
-                  ('"healthCheckConfig": {"serviceName": "no.such.Service"}', "cannot reach the relay")}
+                  health % "enveloperelay.v1.EnvelopeEventService":
+                  (health % "no.such.Service", "cannot reach the relay")}
         relay = self.relay(Variant("dev"))
         for text, (instead, complaint) in faults.items():
             variant = Variant("dev")
