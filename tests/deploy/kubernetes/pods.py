@@ -35,7 +35,8 @@ def make_certificates(folder: pathlib.Path, certificates: list[dict]) -> dict[st
         key, crt = folder / f"{name}.key", folder / f"{name}.crt"
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                   "-subj", f"/CN={spec.get('commonName', name)}", "-keyout", key, "-out", crt]
+                   "-subj", f"/CN={spec['commonName']}" if "commonName" in spec else "/",
+                   "-keyout", key, "-out", crt]
         if not spec.get("isCA"):
             ca = folder / spec["issuerRef"]["name"]
             names = [f"DNS:{n}" for n in spec.get("dnsNames", [])]
@@ -44,7 +45,7 @@ def make_certificates(folder: pathlib.Path, certificates: list[dict]) -> dict[st
                 names.append("DNS:localhost")
             usages = {"server auth": "serverAuth", "client auth": "clientAuth"}
             command += ["-CA", f"{ca}.crt", "-CAkey", f"{ca}.key",
-                        "-addext", f"subjectAltName={','.join(names)}",
+                        "-addext", f"subjectAltName=critical,{','.join(names)}",
                         "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
                         "extendedKeyUsage=" + ",".join(usages[u] for u in spec["usages"]
                                                        if u in usages)]

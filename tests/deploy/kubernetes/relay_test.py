@@ -171,16 +171,22 @@ class RelayTest(unittest.TestCase):
                 self.assertIn("may not use", pod.errors())
         self.assertEqual(relay.stop(), 0)
 
-    def test_a_service_config_that_grpc_does_not_take_is_refused(self):
-        variant = Variant("dev")
-        relay = self.relay(variant)
-        [name] = [o["metadata"]["name"] for o in variant.all("ConfigMap")
-                  if "service-config.json" in o["data"]]
-        data = variant.find("ConfigMap", name)["data"]
-        data["service-config.json"] = data["service-config.json"].replace('"0.2s"', '"soon"')
-        audit = self.consumer(variant, relay, "Deployment", "audit")
-        self.assertEqual(audit.process.wait(DEADLINE_SECONDS), 1)
-        self.assertIn("initialBackoff", audit.errors())
+    def test_the_service_config_counts(self):
+        health = '"healthCheckConfig": {"serviceName": "%s"}'
+        faults = {'"0.2s"': ('"soon"', "initialBackoff"),
+                  health % "enveloperelay.v1.EnvelopeEventService":
+                  (health % "no.such.Service", "cannot reach the relay")}
+        relay = self.relay(Variant("dev"))
+        for text, (instead, complaint) in faults.items():
+            variant = Variant("dev")
+            [config] = [o["data"] for o in variant.all("ConfigMap")
+                        if "service-config.json" in o["data"]]
+            self.assertIn(text, config["service-config.json"])
+            config["service-config.json"] = config["service-config.json"].replace(text, instead)
+            audit = self.consumer(variant, relay, "Deployment", "audit")
+            with self.subTest(instead):
+                self.assertEqual(audit.process.wait(DEADLINE_SECONDS), 1)
+                self.assertIn(complaint, audit.errors())
 
 
 if __name__ == "__main__":

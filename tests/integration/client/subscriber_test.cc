@@ -575,6 +575,43 @@ TEST(SubscriberTest, GoesAwayInTheMiddleOfAStream) {
   EXPECT_THAT(store.stored(), ElementsAre("c0"));
 }
 
+TEST(SubscriberTest, RepeatsACallAsItsServiceConfigSays) {
+  const auto unavailable = [](Call&) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "not now");
+  };
+  const ScriptedEventService service({unavailable, unavailable, [](Call& call) {
+                                        call.Send(Confirmation(0));
+                                        call.Send(Batch(1, 1));
+                                        return call.Silence();
+                                      }});
+  SubscriberOptions options = OptionsFor(service);
+  options.service_config = R"({"methodConfig": [{
+      "name": [{"service": "enveloperelay.v1.EnvelopeEventService"}],
+      "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.01s",
+                      "maxBackoff": "0.01s", "backoffMultiplier": 1,
+                      "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
+  int retries = 0;
+  options.on_retry = [&](const absl::Status&, absl::Duration) { ++retries; };
+  Subscriber subscriber(std::move(options));
+
+  EXPECT_THAT(Receive(subscriber, 1), ElementsAre(1));
+  EXPECT_EQ(retries, 0);  // gRPC's, not the subscriber's
+  EXPECT_THAT(service.requests(), SizeIs(3));
+}
+
+TEST(SubscriberTest, RefusesAServiceConfigThatGrpcDoesNotTake) {
+  SubscriberOptions options;
+  options.target = "127.0.0.1:9";
+  options.service_config = R"({"loadBalancingConfig": [{"no_such": {}}]})";
+  Subscriber subscriber(std::move(options));
+
+  const absl::Status status = subscriber.Next().status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("SubscriberOptions: gRPC does not take"));
+}
+
 TEST(SubscriberTest, RefusesOptionsThatCannotWork) {
   SubscriberOptions options;
   options.target = "127.0.0.1:9";
