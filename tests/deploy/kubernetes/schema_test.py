@@ -62,7 +62,8 @@ class SchemaTest(unittest.TestCase):
         kinds = {(o["apiVersion"], o["kind"]) for o in distinct()
                  if (o["apiVersion"], o["kind"]) in custom_schemas.SCHEMAS}
         print("by schemas of our own:", ", ".join(sorted(kind for _, kind in kinds)))
-        for kind in ("Certificate", "Issuer", "HTTPRoute", "BackendTLSPolicy", "ServiceMonitor"):
+        for kind in ("Certificate", "Issuer", "HTTPRoute", "BackendTLSPolicy", "ServiceMonitor",
+                     "PrometheusRule"):
             self.assertIn(kind, {k for _, k in kinds})
 
     def test_an_unknown_field_is_refused_in_every_kind(self):
