@@ -122,10 +122,10 @@ class SubscribeCall final : public WriteReactor,
 
   void OnWriteDone(bool ok) override {
     // Freed by the pool: that is nothing to hold up gRPC's thread with.
-    grpc::ByteBuffer sent;
+    auto sent = std::make_unique<grpc::ByteBuffer>();
     {
       const MutexLock lock(write_mutex_);
-      sent.Swap(&response_);
+      sent->Swap(&response_);
       writing_ = ok && !finishing_ && next_response_.Valid();
       if (writing_) {
         // Here, so that the next response does not wait for the pool.
@@ -134,7 +134,7 @@ class SubscribeCall final : public WriteReactor,
       }
     }
     Post([this, ok, sent = std::move(sent)]() mutable {
-      sent.Clear();
+      sent.reset();
       stream_.OnWritten(ok);
     });
   }

@@ -280,6 +280,8 @@ class Dispatcher {
   void JoinLane(const Origin& origin, Dispatched& event);
   Handout MakeHandout(WorkerKey key, Worker& worker, std::vector<Pick> picks);
   absl::Status Peek();
+  // Nothing is read along for workers who are not there.
+  void DropAheadIfUnused();
   size_t unsettled() const { return leases_.events() + waiting_.size(); }
 
   // settle.cc
