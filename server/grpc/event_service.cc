@@ -122,7 +122,7 @@ class SubscribeCall final : public WriteReactor,
 
   void OnWriteDone(bool ok) override {
     // Freed by the pool: that is nothing to hold up gRPC's thread with.
-    auto sent = std::make_unique<grpc::ByteBuffer>();
+    const auto sent = std::make_shared<grpc::ByteBuffer>();
     {
       const MutexLock lock(write_mutex_);
       sent->Swap(&response_);
@@ -133,8 +133,8 @@ class SubscribeCall final : public WriteReactor,
         StartWrite(&response_);
       }
     }
-    Post([this, ok, sent = std::move(sent)]() mutable {
-      sent.reset();
+    Post([this, ok, sent] {
+      sent->Clear();
       stream_.OnWritten(ok);
     });
   }
