@@ -107,7 +107,7 @@ absl::Status Gathering::Add(const StoredGroup& group, Sequence first,
   for (Sequence at = first; at <= std::min(last, group.last());
        at = at.Next()) {
     const std::optional<StoredRecord> record = group.Record(at);
-    absl::Status whole = Check(record, at);
+    const absl::Status whole = Check(record, at);
     if (!whole.ok()) return full_ ? absl::OkStatus() : whole;
     full_ = full_ || !Fits(*chunk_, record->frame.size(), limits_);
     if (!full_) ++count_;
