@@ -45,6 +45,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::FakeClock;
 using testing::FakeSteps;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MakeEvent;
 using testing::MemoryEventLog;
@@ -782,6 +783,24 @@ TEST_F(StreamTest, ABugEndsTheStreamWithTheErrorThatIsCounted) {
   ASSERT_TRUE(finished_.has_value());
   EXPECT_EQ(ReasonOf(*finished_), "INTERNAL");
   EXPECT_EQ(Metric("envelope_relay_stream_ends_total", "INTERNAL"), 1);
+}
+
+TEST_F(StreamTest, ABugThatIsMetAheadIsLoggedOnce) {
+  Append(6);
+  log_.ForgetRecent();
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  log_.SetReadError(absl::FailedPreconditionError("impossible"));
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(ReadAll(), ElementsAre(1, 2, 3, 4));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(finished_.has_value());
+  const std::string id =
+      ReadDetails(ToGrpcStatus(*finished_)).metadata.at("requestId");
+  EXPECT_THAT(log, HasSubstr("call failed request_id=" + id));
+  EXPECT_EQ(log.find("call failed"), log.rfind("call failed")) << log;
 }
 
 TEST_F(StreamTest, EndsByItselfAtItsAge) {
