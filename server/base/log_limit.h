@@ -9,6 +9,9 @@
 
 namespace enveloperelay {
 
+// Between two lines about what is refused to strangers.
+inline constexpr absl::Duration kRefusalLineInterval = absl::Seconds(1);
+
 // Keeps what strangers can cause again and again from filling the disk with
 // lines: lets one an interval through. Thread-safe.
 class LogLimit {

@@ -76,32 +76,44 @@ void WriteAll(std::string_view text) {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Length of the UTF-8 character that `text`, not empty, begins with; 0 if it
+struct Character {
+  uint32_t point = 0;
+  size_t length = 0;  // in bytes
+};
+
+// The UTF-8 character that `text`, not empty, begins with; of length 0 if it
 // begins with none. Overlong forms, surrogates and what lies past U+10FFFF are
 // none (RFC 3629, section 4).
-size_t Utf8Length(std::string_view text) {
+Character FirstCharacter(std::string_view text) {
   constexpr std::array<uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
   const auto lead = static_cast<uint8_t>(text[0]);
-  if (lead < 0x80) return 1;
+  if (lead < 0x80) return {.point = lead, .length = 1};
   size_t length = 2;
   if (lead >= 0xE0) length = 3;
   if (lead >= 0xF0) length = 4;
-  if (lead < 0xC0 || lead > 0xF4 || text.size() < length) return 0;
+  if (lead < 0xC0 || lead > 0xF4 || text.size() < length) return {};
   uint32_t point = lead & (0xFFU >> (length + 1));
   for (const char c : text.substr(1, length - 1)) {
     const auto byte = static_cast<uint8_t>(c);
-    if ((byte & 0xC0U) != 0x80U) return 0;
+    if ((byte & 0xC0U) != 0x80U) return {};
     point = (point << 6U) | (byte & 0x3FU);
   }
   const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
   const bool allowed =
       point >= kSmallest.at(length) && point <= 0x10FFFF && !surrogate;
-  return allowed ? length : 0;
+  return allowed ? Character{.point = point, .length = length} : Character{};
 }
 
-// Appends `c`, a control character, as JSON escapes it (RFC 8259, section 7).
-void AppendControl(char c, std::string& out) {
-  switch (c) {
+// Whether it moves a terminal, or may end a line for whoever reads the log:
+// C0, delete, C1, the line and the paragraph separator.
+bool IsControl(uint32_t point) {
+  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x2028 ||
+         point == 0x2029;
+}
+
+// Appends a control character as JSON escapes it (RFC 8259, section 7).
+void AppendControl(uint32_t point, std::string& out) {
+  switch (point) {
     case '\n':
       out += "\\n";
       return;
@@ -112,8 +124,7 @@ void AppendControl(char c, std::string& out) {
       out += "\\t";
       return;
     default:
-      absl::StrAppend(&out, "\\u",
-                      absl::Hex(static_cast<uint8_t>(c), absl::kZeroPad4));
+      absl::StrAppend(&out, "\\u", absl::Hex(point, absl::kZeroPad4));
   }
 }
 
@@ -121,19 +132,16 @@ std::string Escape(std::string_view text, bool quotes) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const char c = text.front();
-    const size_t length = Utf8Length(text);
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7F) {
-      AppendControl(c, out);
-    } else if (quotes && (c == '"' || c == '\\')) {
-      out += '\\';
-      out += c;
-    } else if (length == 0) {
+    const auto [point, length] = FirstCharacter(text);
+    if (length == 0) {
       out += kReplacement;
+    } else if (IsControl(point)) {
+      AppendControl(point, out);
     } else {
+      if (quotes && (point == '"' || point == '\\')) out += '\\';
       out += text.substr(0, length);
     }
-    text.remove_prefix(length == 0 ? 1 : length);
+    text.remove_prefix(std::max<size_t>(length, 1));
   }
   return out;
 }

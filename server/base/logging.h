@@ -96,9 +96,9 @@ bool LogsDebug();
 // signals. `message` has at most 100 bytes, none of which is to be escaped.
 void LogErrorInSignalHandler(std::string_view message);
 
-// Returns a line without its end. Control characters, line ends among them, and
-// bytes that are not UTF-8 are escaped or replaced, so that what a client sends
-// can forge neither a line nor a field.
+// Returns a line without its end. Control characters, line ends of Unicode
+// among them, and bytes that are not UTF-8 are escaped or replaced, so that
+// what a client sends can forge neither a line nor a field.
 //
 // kText: `2026-01-02T03:04:05.678901Z warning message key=text other="a text"`,
 //   where a text that is not just graphic ASCII without `"`, `=` and `\` stands

@@ -25,7 +25,6 @@ namespace enveloperelay {
 namespace {
 
 // One that calls again and again must not fill the disk with lines.
-constexpr absl::Duration kLineInterval = absl::Seconds(1);
 
 constexpr std::string_view kReasons[] = {"CREDENTIALS_INVALID", "ACCESS_DENIED",
                                          "STREAM_LIMIT"};
@@ -42,7 +41,7 @@ absl::Status FromAccess(const absl::Status& status) {
 
 CallGuard::CallGuard(const Access& access, const Clock& clock,
                      prometheus::Registry& registry)
-    : access_(access), clock_(clock), lines_(kLineInterval) {
+    : access_(access), clock_(clock), lines_(kRefusalLineInterval) {
   prometheus::Family<prometheus::Counter>& family =
       prometheus::BuildCounter()
           .Name("envelope_relay_grpc_refused_calls_total")

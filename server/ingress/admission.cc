@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/log_limit.h"
 #include "server/base/logging.h"
 #include "server/base/network.h"
 #include "server/base/traceparent.h"
@@ -28,8 +29,6 @@
 
 namespace enveloperelay {
 namespace {
-
-constexpr absl::Duration kLineInterval = absl::Seconds(1);
 
 constexpr char kTokenAskedFor[] =
     "a token is asked for: in the path, as /webhooks/signplus/TOKEN, or in the "
@@ -83,7 +82,7 @@ Admission::Admission(Options options, const Clock& clock,
       clock_(clock),
       metrics_(metrics),
       rate_limit_(options.rate, clock),
-      lines_(kLineInterval) {
+      lines_(kRefusalLineInterval) {
   RELAY_CHECK(keys_ != nullptr);
 }
 
@@ -179,6 +178,10 @@ std::optional<HttpResponse> Admission::CheckBody(const RequestHead& head,
   if (has_token) return std::nullopt;
   rate_limit_.GuessedRight(address);
   return CheckRate(attempt);
+}
+
+bool Admission::AsksWhoPosts() const {
+  return !keys_->tokens()->set.empty() || !keys_->signing_secrets()->empty();
 }
 
 Sender Admission::SenderOf(std::string_view token) const {

@@ -76,6 +76,9 @@ class Admission {
                                         const HttpPeer& peer,
                                         std::string_view body);
 
+  // Whether a token or a signature is asked for: if not, whoever is admitted
+  // may be anybody.
+  bool AsksWhoPosts() const;
   Sender SenderOf(std::string_view token) const;
 
  private:

@@ -189,12 +189,7 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
                                                       const Sender& sender,
                                                       Reason reason,
                                                       std::string detail) {
-  // Its sender is who it says, and what it sent is no event.
-  LogWarning("webhook refused",
-             {{LogKey::kReason, NameOf(reason)},
-              {LogKey::kDetail, detail},
-              {LogKey::kToken, sender.name()},
-              {LogKey::kTraceId, TraceIdOf(head.traceparent)}});
+  LogRefusal(head, sender, reason, detail);
   if (quarantine_ == nullptr || !quarantine_->keeps()) {
     co_return Refuse(reason, detail);
   }
@@ -216,6 +211,20 @@ Awaitable<HttpResponse> WebhookHandler::RefuseAndKeep(const RequestHead& head,
     co_return Refuse(Reason::kUnavailable, "the body cannot be kept now");
   }
   co_return Refuse(reason, detail);
+}
+
+void WebhookHandler::LogRefusal(const RequestHead& head, const Sender& sender,
+                                Reason reason, std::string_view detail) {
+  // Who is known may be told each time what is wrong.
+  const std::optional<int> held_back =
+      admission_.AsksWhoPosts() ? 0 : lines_.Admit(clock_.Now());
+  if (!held_back.has_value()) return;
+  LogWarning("webhook refused",
+             {{LogKey::kReason, NameOf(reason)},
+              {LogKey::kDetail, detail},
+              {LogKey::kToken, sender.name()},
+              {LogKey::kHeldBack, *held_back},
+              {LogKey::kTraceId, TraceIdOf(head.traceparent)}});
 }
 
 template <typename Result, typename Start>

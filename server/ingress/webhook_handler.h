@@ -12,6 +12,7 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "server/base/clock.h"
 #include "server/base/gate.h"
+#include "server/base/log_limit.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 #include "server/http/problem.h"
@@ -60,6 +61,8 @@ class WebhookHandler final : public HttpHandler {
 
  private:
   HttpResponse Refuse(Reason reason, std::string_view detail);
+  void LogRefusal(const RequestHead& head, const Sender& sender, Reason reason,
+                  std::string_view detail);
   // Refuses a body that is no event, when it is kept durably: unless it is,
   // its sender may have the only copy, and is to try again.
   Awaitable<HttpResponse> RefuseAndKeep(const RequestHead& head,
@@ -79,6 +82,7 @@ class WebhookHandler final : public HttpHandler {
   Quarantine* const quarantine_;
   Admission admission_;
   FirstSeen first_seen_;
+  LogLimit lines_{kRefusalLineInterval};
   Gate writes_;
 };
 

@@ -1,7 +1,6 @@
 #include "server/log/embedded_log.h"
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,8 +36,6 @@ namespace {
 
 constexpr absl::Duration kDiskCheckInterval = absl::Seconds(1);
 constexpr int kDiskChecksPerRetention = 10;
-
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 constexpr size_t kCacheBytesMin = size_t{8} << 20;
 constexpr size_t kPendingBytesMax = size_t{1} << 30;
@@ -176,9 +173,9 @@ void EmbeddedLog::CheckDisk() {
   const absl::StatusOr<DiskSpace> space =
       options_.disk_space(options_.data_dir);
   metrics_.free_bytes.Set(space.ok() ? static_cast<double>(space->free_bytes)
-                                     : kUnknown);
+                                     : kUnknownValue);
   metrics_.filesystem_bytes.Set(
-      space.ok() ? static_cast<double>(space->size_bytes) : kUnknown);
+      space.ok() ? static_cast<double>(space->size_bytes) : kUnknownValue);
   if (!space.ok()) {
     health_.SetRoom(space.status());
   } else if (space->free_bytes < options_.disk_reserve_bytes) {
@@ -203,7 +200,8 @@ void EmbeddedLog::ApplyRetention() {
 // metrics never waits for it.
 void EmbeddedLog::MeasureUsage() {
   const absl::StatusOr<uint64_t> usage = GetDiskUsage(options_.data_dir);
-  metrics_.disk_bytes.Set(usage.ok() ? static_cast<double>(*usage) : kUnknown);
+  metrics_.disk_bytes.Set(usage.ok() ? static_cast<double>(*usage)
+                                     : kUnknownValue);
 }
 
 void EmbeddedLog::Append(v1::EnvelopeEvent event, AppendDone done) {

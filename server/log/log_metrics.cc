@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
@@ -71,6 +72,11 @@ LogMetrics::LogMetrics(const RetentionLimits& limits,
       filesystem_bytes(
           AddGauge(registry, "envelope_relay_log_filesystem_bytes",
                    "Size of the file system of the data directory.")) {
+  // The metrics are shown while the log is being opened.
+  for (prometheus::Gauge* const gauge :
+       {&disk_bytes, &free_bytes, &filesystem_bytes}) {
+    gauge->Set(kUnknownValue);
+  }
   SetLimits(limits, registry);
 }
 

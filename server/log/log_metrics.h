@@ -2,6 +2,7 @@
 #define ENVELOPE_RELAY_SERVER_LOG_LOG_METRICS_H_
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "prometheus/counter.h"
@@ -13,6 +14,10 @@
 #include "server/log/retention.h"
 
 namespace enveloperelay {
+
+// Of a gauge whose value cannot be told.
+inline constexpr double kUnknownValue =
+    std::numeric_limits<double>::quiet_NaN();
 
 // What the embedded log says of itself as things happen: envelope_relay_log_*.
 // Thread-safe.
@@ -28,7 +33,7 @@ struct LogMetrics {
   prometheus::Counter& state_writes;
   prometheus::Counter& retention_errors;
   prometheus::Counter& retention_removed;
-  // Not a number where it cannot be told.
+  // kUnknownValue until they are set.
   prometheus::Gauge& disk_bytes;
   prometheus::Gauge& free_bytes;
   prometheus::Gauge& filesystem_bytes;

@@ -12,6 +12,7 @@
 #include "server/log/cursor.h"
 #include "server/log/event_log.h"
 #include "server/log/sequence.h"
+#include "server/stream/errors.h"
 #include "server/stream/reader.h"
 #include "server/stream/request.h"
 #include "server/stream/response.h"
@@ -75,7 +76,7 @@ void Listing::Read() {
       reader_.Fill(Sequence{UINT64_MAX}, page_);
   if (!next.ok()) {
     finished_ = true;
-    call_.Finish(next.status());
+    call_.Finish(FromLog(next.status()));
     return;
   }
   scanned_bytes_ += reader_.scanned_bytes();

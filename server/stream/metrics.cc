@@ -47,7 +47,8 @@ StreamMetrics::StreamMetrics(Sequence log_end, prometheus::Registry& registry)
     : streams_(AddGauge(registry, "envelope_relay_streams",
                         "Subscribe calls that are open.")),
       deliveries_(AddCounter(registry, "envelope_relay_stream_deliveries_total",
-                             "Events handed to streams, each once a stream.")),
+                             "Events handed to streams, each counted every "
+                             "time that it is handed to one.")),
       delivery_delay_(AddHistogram(
           registry, "envelope_relay_delivery_delay_seconds",
           "Time from the receipt of an event to its first delivery to any "

@@ -89,7 +89,7 @@ absl::StatusOr<LogReader::Next> LogReader::Fill(Sequence until, Batch& batch) {
     const absl::StatusOr<LogRange> range = ReadRange(until, batch);
     if (!range.ok()) {
       if (!batch.empty()) return Next::kSend;
-      if (!absl::IsOutOfRange(range.status())) return FromLog(range.status());
+      if (!absl::IsOutOfRange(range.status())) return range.status();
       const absl::Status skipped = Skip();
       if (!skipped.ok()) return skipped;
       return Next::kReadOn;

@@ -112,13 +112,13 @@ void Stream::OnDrain() {
 void Stream::OnWithdrawn(const absl::Status& status) {
   if (finished_) return;
   if (in_flight_ > 0) GraceBeforeReset(steps_.Now());
-  Finish(status, ReasonOf(status));
+  Fail(status);
 }
 
 void Stream::Start() {
   const absl::Status status = source_->Start();
   if (!status.ok()) {
-    Finish(status, ReasonOf(FromLog(status)));
+    Fail(status);
     return;
   }
   started_ = true;
@@ -146,7 +146,7 @@ void Stream::Deliver(SteadyTime now) {
     return;
   }
   if (!next.ok()) {
-    Finish(next.status(), ReasonOf(FromLog(next.status())));
+    Fail(next.status());
     return;
   }
   if (*next == StreamSource::Next::kEnd) {
@@ -167,7 +167,7 @@ void Stream::WriteEnd(v1::EndReason reason) {
   StreamPart part = source_->MakePart();
   const absl::Status status = source_->FillLast(part);
   if (!status.ok()) {
-    Finish(status, ReasonOf(FromLog(status)));
+    Fail(status);
     return;
   }
   end_ = reason;
@@ -219,6 +219,12 @@ void Stream::Finish(const absl::Status& status, std::string_view end) {
   call_.Finish(status);
 }
 
+void Stream::Fail(const absl::Status& status) {
+  // Once, since a bug is logged with an id of its own each time.
+  const absl::Status error = FromLog(status);
+  Finish(error, ReasonOf(error));
+}
+
 void Stream::FinishCancelled() {
   finished_ = true;
   source_->Stop();
@@ -232,8 +238,7 @@ void Stream::EndStalled(SteadyTime now) {
     return;
   }
   GraceBeforeReset(now);
-  const absl::Status status = ReaderStalledError(options_.stall_timeout);
-  Finish(status, ReasonOf(status));
+  Fail(ReaderStalledError(options_.stall_timeout));
 }
 
 void Stream::GraceBeforeReset(SteadyTime now) {

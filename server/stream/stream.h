@@ -25,8 +25,8 @@ class StreamCall {
   // Sends a response, after the one before it; answered by Stream::OnWritten.
   // Two at most may wait for that.
   virtual void Write(grpc::ByteBuffer response) = 0;
-  // Ends the call, once. A response on its way is still sent, but not a second
-  // one.
+  // Ends the call, once, well or with an error of the contract. A response on
+  // its way is still sent, but not a second one.
   virtual void Finish(const absl::Status& status) = 0;
   // Ends the call as the client cancelled it.
   virtual void FinishCancelled() = 0;
@@ -94,6 +94,8 @@ class Stream {
   v1::StreamInfo MakeInfo() const;
   v1::StreamEnd MakeEnd(v1::EndReason reason) const;
   void Finish(const absl::Status& status, std::string_view end);
+  // Ends with an error, of the contract or of the log.
+  void Fail(const absl::Status& status);
   void FinishCancelled();
   void EndStalled(SteadyTime now);
   // A response on its way has so long to leave, before the call is broken off.

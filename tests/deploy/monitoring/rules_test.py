@@ -11,6 +11,7 @@ from monitoring import MONITORING, ROOT, alerts, run
 ANNOTATIONS = {"summary", "description", "runbook_url"}
 SEVERITIES = {"critical", "warning", "info"}
 RUNBOOK = "deploy/RUNBOOK.md"
+LOGS = "deploy/LOGS.md"
 
 
 def unit_tests():
@@ -20,6 +21,25 @@ def unit_tests():
     firing = {case["alertname"] for case in cases if case.get("exp_alerts")}
     silent = {case["alertname"] for case in cases if not case.get("exp_alerts")}
     return firing, silent
+
+
+def log_lines():
+    """Level and message of each line that server/ logs."""
+    call = re.compile(r'\bLog(Debug|Info|Warning|Error)\(\s*((?:"[^"]*"\s*)+)')
+    found = set()
+    for path in (ROOT / "server").rglob("*.cc"):
+        for level, literals in call.findall(path.read_text()):
+            message = "".join(re.findall(r'"([^"]*)"', literals))
+            found.add(f"{level.lower()} {message}")
+    return found
+
+
+def quoted_log_lines(text):
+    """The lines of the logging that `text` quotes, from their level on: level and
+    message, and the names of the fields."""
+    for line in re.findall(r"`((?:debug|info|warning|error) [^`]*)`", text):
+        fields = re.findall(r" (\w+)=", line)
+        yield re.split(r" \w+=", line)[0], fields
 
 
 class RulesTest(unittest.TestCase):
@@ -69,6 +89,16 @@ class RulesTest(unittest.TestCase):
                     re.findall(r"^\*\*(.*?)\*\*", entry, re.MULTILINE),
                     ["Meaning.", "Impact.", "Cause.", "What to do.", "Silence."],
                 )
+
+    def test_the_runbook_quotes_lines_that_the_relay_logs(self):
+        logged = log_lines()
+        documented = re.findall(r"^\| `(\w+)` \|", (ROOT / LOGS).read_text(), re.MULTILINE)
+        quoted = list(quoted_log_lines((ROOT / RUNBOOK).read_text()))
+        self.assertTrue(quoted)
+        for line, fields in quoted:
+            with self.subTest(line):
+                self.assertIn(line, logged)
+                self.assertLessEqual(set(fields), set(documented))
 
     def test_the_resource_of_the_operator_is_made_from_these_rules(self):
         status, output = run(str(MONITORING / "prometheusrule.py"), "--check")

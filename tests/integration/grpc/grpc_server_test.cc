@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "enveloperelay/v1/events.grpc.pb.h"
@@ -46,6 +47,7 @@ namespace {
 using testing::Connect;
 using testing::EventStream;
 using testing::Eventually;
+using ::testing::HasSubstr;
 using testing::MakeEvent;
 using testing::RawCall;
 using testing::ReadDetails;
@@ -245,9 +247,12 @@ TEST_F(GrpcServerTest, ADamagedRecordEndsTheStreamAfterTheEventsBeforeIt) {
   Start();
   Append(5);
   log_.Damage(Sequence{4});
+  ::testing::internal::CaptureStderr();
   EventStream stream(channel_, FromEarliest());
   EXPECT_EQ(stream.NextBatch()->events_size(), 3);
   const grpc::Status status = stream.End();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("stream ended reason=RECORD_CORRUPT "));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_EQ(ReadDetails(status).reason, "RECORD_CORRUPT");
   EXPECT_EQ(ReadDetails(status).metadata.at("sequence"), "4");
@@ -258,10 +263,16 @@ TEST_F(GrpcServerTest, ABugIsInternalWithAnIdOfTheRequest) {
   Append(1);
   log_.ForgetRecent();
   log_.SetReadError(absl::FailedPreconditionError("impossible"));
+  ::testing::internal::CaptureStderr();
   const grpc::Status status = EventStream(channel_, FromEarliest()).End();
+  const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_EQ(ReadDetails(status).reason, "INTERNAL");
-  EXPECT_FALSE(ReadDetails(status).metadata.at("requestId").empty());
+  const std::string id = ReadDetails(status).metadata.at("requestId");
+  EXPECT_FALSE(id.empty());
+  const std::vector<std::string> lines = absl::StrSplit(log, " call failed ");
+  ASSERT_EQ(lines.size(), 2) << log;
+  EXPECT_TRUE(lines[1].starts_with("request_id=" + id + " ")) << log;
 }
 
 TEST_F(GrpcServerTest, LostStorageIsUnavailable) {

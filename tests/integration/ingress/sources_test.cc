@@ -1,4 +1,5 @@
 // Where webhooks may come from, and how many.
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,10 @@
 namespace enveloperelay::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
@@ -24,6 +28,14 @@ class SourcesTest : public RelayTest {
                       std::string_view fields = "") {
     return Ask(Post(Body("e" + std::to_string(++envelopes_)),
                     Forwarded(addresses) + std::string(fields)));
+  }
+  static size_t CountIn(const std::string& log, std::string_view message) {
+    size_t count = 0;
+    for (size_t at = log.find(message); at != std::string::npos;
+         at = log.find(message, at + 1)) {
+      ++count;
+    }
+    return count;
   }
 
  private:
@@ -129,16 +141,33 @@ TEST_F(SourcesTest, AFloodDoesNotFillTheLog) {
     EXPECT_EQ(Ask(connection, request).status, 401);
   ASSERT_TRUE(relay_->Terminate().ok());
   const std::string log = relay_->Log();
-  size_t lines = 0;
-  for (size_t at = log.find("request refused"); at != std::string::npos;
-       at = log.find("request refused", at + 1)) {
-    ++lines;
-  }
-  EXPECT_GE(lines, 1U);
-  EXPECT_LE(lines, 100U);
+  EXPECT_THAT(CountIn(log, "request refused"), AllOf(Ge(1U), Le(100U)));
   EXPECT_THAT(log, HasSubstr("request refused peer=127.0.0.1 "
                              "reason=UNAUTHENTICATED cause=token held_back="));
   EXPECT_THAT(log, Not(HasSubstr(kToken)));
+}
+
+TEST_F(SourcesTest, AFloodOfWhatIsNoEventDoesNotFillTheLog) {
+  Start({"--quarantine-max=0"});
+  RawConnection connection = Connect();
+  for (int i = 0; i < 2000; ++i) {
+    EXPECT_EQ(Ask(connection, Post("{")).status, 400);
+  }
+  ASSERT_TRUE(relay_->Terminate().ok());
+  const std::string log = relay_->Log();
+  EXPECT_THAT(CountIn(log, "webhook refused"), AllOf(Ge(1U), Le(100U)));
+  EXPECT_THAT(log, HasSubstr(" held_back=0 "));
+}
+
+TEST_F(SourcesTest, WhoIsKnownIsToldEachTimeWhatIsNoEvent) {
+  StartWithTokens(kToken);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(
+        Ask(RawRequest("POST", std::string(kPath) + "/" + kToken, "{")).status,
+        400);
+  }
+  ASSERT_TRUE(relay_->Terminate().ok());
+  EXPECT_EQ(CountIn(relay_->Log(), "webhook refused"), 20U);
 }
 
 }  // namespace

@@ -184,15 +184,16 @@ TEST_F(TracesTest, ADuplicateIsAnsweredWithItsOwnTrace) {
 }
 
 TEST_F(TracesTest, ARefusalHasTheTraceOfItsRequest) {
-  StartRelay();
-  ExpectRefused(Post("{", Field(kTraceparent)), 400, "webhook refused");
-  ExpectRefused(Post("{}", Field(kTraceparent)), 422, "webhook refused");
-  ExpectRefused(
-      Post(Body(), Field(kTraceparent) + "Content-Type: text/plain\r\n"), 415,
-      "webhook refused");
+  StartWithTokens(kToken, {"--log-level=debug", "--log-format=json"});
+  const std::string fields =
+      Field(kTraceparent) + "Authorization: Bearer " + kToken + "\r\n";
+  ExpectRefused(Post("{", fields), 400, "webhook refused");
+  ExpectRefused(Post("{}", fields), 422, "webhook refused");
+  ExpectRefused(Post(Body(), fields + "Content-Type: text/plain\r\n"), 415,
+                "webhook refused");
   ExpectRefused(RawRequest("POST", "/", "", Field(kTraceparent)), 404, "");
   ExpectRefused(RawRequest("GET", kPath, "", Field(kTraceparent)), 405, "");
-  ExpectRefused(Post(std::string(300'000, ' '), Field(kTraceparent)), 413,
+  ExpectRefused(Post(std::string(300'000, ' '), fields), 413,
                 "request refused");
   // What has no head has no trace.
   const RawResponse no_head =

@@ -43,6 +43,7 @@
 namespace enveloperelay::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsNan;
 
 constexpr absl::Duration kAge = absl::Hours(1000);
@@ -467,6 +468,25 @@ TEST(EmbeddedLogTest, ReportsHowFullTheDiskIs) {
   log->Maintain();
   EXPECT_THAT(MetricValue(log.registry(), kFree), IsNan());
   EXPECT_THAT(MetricValue(log.registry(), kSize), IsNan());
+  log.Close();
+}
+
+TEST(EmbeddedLogTest, DoesNotKnowTheDiskWhileItIsBeingOpened) {
+  TestLog log;
+  std::vector<double> at_first;
+  EmbeddedLogOptions options;
+  options.disk_space = [&log, &at_first](const std::string&) {
+    if (at_first.empty()) {
+      for (const char* const name : {"envelope_relay_log_free_bytes",
+                                     "envelope_relay_log_filesystem_bytes",
+                                     "envelope_relay_log_disk_bytes"}) {
+        at_first.push_back(MetricValue(log.registry(), name));
+      }
+    }
+    return DiskSpace{.free_bytes = 4'000'000'000};
+  };
+  log.Open(std::move(options));
+  EXPECT_THAT(at_first, ElementsAre(IsNan(), IsNan(), IsNan()));
   log.Close();
 }
 

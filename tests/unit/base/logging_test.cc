@@ -96,6 +96,25 @@ TEST(LoggingTest, KeepsAFieldWithLineEndsOnOneLine) {
             std::string(kJsonStart) + R"("m","name":"\r\n\t\u0000"})");
 }
 
+TEST(LoggingTest, EscapesControlCharactersBeyondAscii) {
+  for (const auto& [control, escaped] :
+       {std::pair<std::string, std::string>{"\u0080", R"(\u0080)"},
+        {"\u0085", R"(\u0085)"},
+        {"\u009b", R"(\u009b)"},
+        {"\u009f", R"(\u009f)"},
+        {"\u2028", R"(\u2028)"},
+        {"\u2029", R"(\u2029)"}}) {
+    EXPECT_EQ(Text(control), kTextStart + escaped);
+    EXPECT_EQ(Text("m", {{LogKey::kName, control}}),
+              std::string(kTextStart) + "m name=\"" + escaped + "\"");
+    EXPECT_EQ(Json(control), kJsonStart + ("\"" + escaped + "\"}"));
+  }
+  // Their neighbours stand as they are.
+  for (const char* const text : {"\u00a0", "\u2027", "\u202a"}) {
+    EXPECT_EQ(Text(text), std::string(kTextStart) + text);
+  }
+}
+
 TEST(LoggingTest, KeepsValidUtf8) {
   EXPECT_NE(Json("Verträge 署名 🖋").find("Verträge 署名 🖋"),
             std::string::npos);

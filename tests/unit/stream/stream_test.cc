@@ -30,6 +30,8 @@
 #include "server/stream/positions.h"
 #include "server/stream/request.h"
 #include "server/stream/response.h"
+#include "server/stream/source.h"
+#include "server/stream/step_scheduler.h"
 #include "tests/support/append.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_event_log.h"
@@ -43,6 +45,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::FakeClock;
 using testing::FakeSteps;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MakeEvent;
 using testing::MemoryEventLog;
@@ -62,12 +65,17 @@ class StreamTest : public ::testing::Test, private StreamCall {
         BatchLimits{.events_max = spec->batch_events_max,
                     .bytes_max = spec->batch_bytes_max},
         spec->until_caught_up, log_, positions_);
+    OpenSource(std::move(source), spec->heartbeat_interval, jitter);
+  }
+  void OpenSource(std::unique_ptr<StreamSource> source,
+                  absl::Duration heartbeat_interval = absl::Seconds(10),
+                  double jitter = 0.5) {
     stream_.emplace(Stream::Environment{.clock = clock_,
                                         .options = options_,
                                         .metrics = metrics_,
                                         .steps = steps_,
                                         .call = *this},
-                    std::move(source), spec->heartbeat_interval, jitter);
+                    std::move(source), heartbeat_interval, jitter);
     stream_->Step();
   }
 
@@ -749,6 +757,50 @@ TEST_F(StreamTest, LostStorageEndsTheStream) {
   Open(FromEarliest());
   Read();
   EXPECT_EQ(ReasonOf(*finished_), "SERVER_UNAVAILABLE");
+}
+
+// Fails with what no source should: an error that is none of the contract.
+class BrokenSource final : public StreamSource {
+ public:
+  absl::Status Start() override {
+    return absl::FailedPreconditionError("impossible");
+  }
+  StreamPart MakePart() const override { return {.batch = NoBatch(), .rest{}}; }
+  absl::StatusOr<Next> Fill(StreamPart&) override { return Next::kWait; }
+  absl::Status FillLast(StreamPart&) override { return absl::OkStatus(); }
+  bool MayRunAhead() const override { return false; }
+  void WaitForMore(StepScheduler&) override {}
+  void Describe(v1::SubscribeResponse&) override {}
+  void DescribeInfo(v1::StreamInfo&) const override {}
+  void Stop() override {}
+
+ private:
+  static Batch NoBatch() { return {v1::EVENT_VIEW_FULL, {}}; }
+};
+
+TEST_F(StreamTest, ABugEndsTheStreamWithTheErrorThatIsCounted) {
+  OpenSource(std::make_unique<BrokenSource>());
+  ASSERT_TRUE(finished_.has_value());
+  EXPECT_EQ(ReasonOf(*finished_), "INTERNAL");
+  EXPECT_EQ(Metric("envelope_relay_stream_ends_total", "INTERNAL"), 1);
+}
+
+TEST_F(StreamTest, ABugThatIsMetAheadIsLoggedOnce) {
+  Append(6);
+  log_.ForgetRecent();
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  log_.SetReadError(absl::FailedPreconditionError("impossible"));
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(ReadAll(), ElementsAre(1, 2, 3, 4));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(finished_.has_value());
+  const std::string id =
+      ReadDetails(ToGrpcStatus(*finished_)).metadata.at("requestId");
+  EXPECT_THAT(log, HasSubstr("call failed request_id=" + id));
+  EXPECT_EQ(log.find("call failed"), log.rfind("call failed")) << log;
 }
 
 TEST_F(StreamTest, EndsByItselfAtItsAge) {
