@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -21,6 +22,11 @@
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "server/base/clock.h"
+#include "server/log/embedded_log.h"
+#include "server/log/state_store.h"
+#include "server/subscriptions/state.h"
 #include "tests/integration/metrics/metrics_relay_test.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
@@ -31,6 +37,7 @@
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_ca.h"
+#include "tests/support/write_state.h"
 
 namespace enveloperelay::testing {
 namespace {
@@ -309,6 +316,41 @@ TEST_F(MetricsTest, CountWhatRetentionTakes) {
   EXPECT_EQ(page.Value("envelope_relay_log_earliest_event_timestamp_seconds"),
             0);
   EXPECT_GT(page.Value("envelope_relay_log_latest_event_timestamp_seconds"), 0);
+}
+
+// Makes the state of a subscription unreadable, while the relay is down.
+void Damage(const std::string& subscription, const std::string& data_dir) {
+  EmbeddedLogOptions options;
+  options.data_dir = data_dir;
+  prometheus::Registry registry;
+  auto log = EmbeddedLog::Open(std::move(options), Clock::Real(), registry);
+  ASSERT_TRUE(log.ok()) << log.status();
+  const absl::Status written =
+      WriteAndWait((*log)->state(),
+                   {SetKey(StateTable::kSubscriptions,
+                           StateKey(StateKind::kHead, subscription), "\xff")});
+  ASSERT_TRUE(written.ok()) << written;
+}
+
+TEST_F(MetricsTest, LeaveOutASubscriptionThatCannotBeRead) {
+  ASSERT_NO_FATAL_FAILURE(StartRelay());
+  Create();
+  v1::Subscription other = Billing();
+  other.set_name("other");
+  Create(other);
+  ASSERT_EQ(relay_->Terminate()->code, 0);
+  ASSERT_NO_FATAL_FAILURE(Damage("billing", relay_->data_dir()));
+  ASSERT_NO_FATAL_FAILURE(RestartRelay());
+  // It comes after "billing".
+  ASSERT_TRUE(Becomes("envelope_relay_subscription_backlog_events", 0,
+                      {{"subscription", "other"}}));
+  EXPECT_EQ(
+      Scrape().Samples("envelope_relay_subscription_backlog_events").size(), 1);
+  const std::string log = relay_->Log();
+  const std::string line = "subscription cannot be read subscription=billing";
+  const size_t first = log.find(line);
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos);
 }
 
 // Scrapes, again and again, on a thread of its own, until it is told to stop or
