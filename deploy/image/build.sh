@@ -43,7 +43,8 @@ choose_base() {
   say "$(tail -n 1 "$out/pull.log")"
   if buildah inspect --type image "$base" >/dev/null 2>&1; then return; fi
   say "no registry: making $base by debootstrap"
-  deploy/image/base.sh "$base" "$(sed -n 's/^deb \(.*\) bookworm main$/\1/p' "$sources/host.list")"
+  mirror=$(sed -n 's/^deb \(.*\) bookworm main$/\1/p' "$sources/host.list" | head -n 1)
+  deploy/image/base.sh "$base" "$mirror"
 }
 
 base=${1:-}
@@ -61,7 +62,7 @@ buildah build --isolation chroot --layers --force-rm --pull-never \
 
 archive=$out/envelope-relay-$version.oci.tar
 rm -f "$out"/*.oci.tar
-buildah push -q "$image" "oci-archive:$archive:envelope-relay:$version"
+buildah push -q "$image" "oci-archive:$archive:$image"
 container=$(buildah from --pull-never "$image")
 cp "$(buildah mount "$container")/usr/share/doc/envelope-relay/sbom.spdx.json" "$out/"
 buildah rm "$container" >/dev/null

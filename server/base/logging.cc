@@ -212,9 +212,7 @@ void LogError(std::string_view message, LogFields fields) {
   Write(LogLevel::kError, message, fields);
 }
 
-bool LogsDebug() {
-  return Logger().should_log(spdlog::level::debug);
-}
+bool LogsDebug() { return Logger().should_log(spdlog::level::debug); }
 
 void LogErrorInSignalHandler(std::string_view message) {
   // One write, so that no other thread's line comes in between.

@@ -232,7 +232,8 @@ void AddGeneral(std::vector<Option>& options) {
       {.name = "log-format",
        .group = group,
        .default_text = "text",
-       .help = "json: an object a line; its fields are those of deploy/LOGS.md."}));
+       .help =
+           "json: an object a line; its fields are those of deploy/LOGS.md."}));
 }
 
 void AddIngress(std::vector<Option>& options) {

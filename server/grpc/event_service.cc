@@ -122,10 +122,10 @@ class SubscribeCall final : public WriteReactor,
 
   void OnWriteDone(bool ok) override {
     // Freed by the pool: that is nothing to hold up gRPC's thread with.
-    grpc::ByteBuffer sent;
+    const auto sent = std::make_shared<grpc::ByteBuffer>();
     {
       const MutexLock lock(write_mutex_);
-      sent.Swap(&response_);
+      sent->Swap(&response_);
       writing_ = ok && !finishing_ && next_response_.Valid();
       if (writing_) {
         // Here, so that the next response does not wait for the pool.
@@ -133,8 +133,8 @@ class SubscribeCall final : public WriteReactor,
         StartWrite(&response_);
       }
     }
-    Post([this, ok, sent = std::move(sent)]() mutable {
-      sent.Clear();
+    Post([this, ok, sent] {
+      sent->Clear();
       stream_.OnWritten(ok);
     });
   }

@@ -87,7 +87,8 @@ class IngressMetrics {
       denied_{};
   prometheus::Gauge& connections_;
   prometheus::Counter& handshakes_failed_;
-  // Takes a lock that the threads of the ingress share, for some 20 ns.
+  // Takes a lock that the threads of the ingress share, for as long as adding
+  // up takes.
   prometheus::Histogram& ack_duration_;
   prometheus::Counter& body_bytes_;
   std::array<prometheus::Gauge*, v1::EventType_ARRAYSIZE> last_event_{};

@@ -17,7 +17,7 @@ namespace {
 // neither keeps the other out.
 constexpr size_t kGroupEventsMax = 4096;
 constexpr size_t kGroupStateWritesMax = 4096;
-constexpr size_t kGroupBytesMax = size_t{4} << 20;
+constexpr size_t kCommitBytesMax = size_t{4} << 20;
 
 size_t BytesOf(const std::vector<StateChange>& changes) {
   size_t bytes = 0;
@@ -68,7 +68,7 @@ CommitGroup AppendQueue::TakeGroup() {
 void AppendQueue::TakeAppends(std::vector<PendingAppend>& group) {
   while (!waiting_.empty() && group.size() < kGroupEventsMax) {
     const size_t bytes = waiting_.front().event.size();
-    if (!group.empty() && taken_bytes_ + bytes > kGroupBytesMax) break;
+    if (!group.empty() && taken_bytes_ + bytes > kCommitBytesMax) break;
     waiting_bytes_ -= bytes;
     taken_bytes_ += bytes;
     group.push_back(std::move(waiting_.front()));
@@ -80,7 +80,7 @@ void AppendQueue::TakeStateWrites(std::vector<PendingStateWrite>& group) {
   size_t group_bytes = 0;
   while (!waiting_state_.empty() && group.size() < kGroupStateWritesMax) {
     group_bytes += BytesOf(waiting_state_.front().changes);
-    if (!group.empty() && group_bytes > kGroupBytesMax) break;
+    if (!group.empty() && group_bytes > kCommitBytesMax) break;
     group.push_back(std::move(waiting_state_.front()));
     waiting_state_.pop_front();
   }

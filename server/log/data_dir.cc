@@ -144,7 +144,7 @@ absl::StatusOr<uint64_t> GetDiskUsage(const std::string& dir) {
   constexpr uint64_t kBlockBytes = 512;  // of st_blocks, whatever the disk has
   struct stat info = {};
   if (stat(dir.c_str(), &info) != 0) return CannotUse(dir, ErrnoMessage());
-  uint64_t blocks = static_cast<uint64_t>(info.st_blocks);
+  auto blocks = static_cast<uint64_t>(info.st_blocks);
   std::error_code error;
   for (fs::recursive_directory_iterator it(dir, error), end;
        !error && it != end; it.increment(error)) {

@@ -83,7 +83,7 @@ struct StoredRecord {
 // A group as it is stored. Its key and value must outlive it.
 class StoredGroup {
  public:
-  // Nothing if they can not be a group's.
+  // Nothing if they cannot be a group's.
   static std::optional<StoredGroup> Decode(std::string_view key,
                                            std::string_view value);
 

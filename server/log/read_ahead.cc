@@ -57,13 +57,14 @@ absl::StatusOr<LogRange> ReadAhead::Read(const EventLog& log, Sequence after,
                                          const ReadLimits& limits) {
   const std::optional<LogRange> kept = Kept(log, after, limits);
   LogRange range = kept.value_or(LogRange{.spans = {}, .end = after});
-  const bool more_kept =
-      kept.has_value() && range.end < chunk_->records.back().sequence;
+  if (kept.has_value() && range.end < chunk_->records.back().sequence) {
+    return range;
+  }
+  Drop();
   const ReadLimits left = Left(limits, range);
-  if (more_kept || left.events_max == 0 || left.bytes_max == 0) return range;
+  if (left.events_max == 0 || left.bytes_max == 0) return range;
 
   const absl::StatusOr<LogRange> more = log.Read(range.end, left);
-  Drop();
   if (more.ok()) Keep(*more);
   if (!kept.has_value()) return more;
   if (!more.ok() || more->spans.empty()) return range;
@@ -78,7 +79,9 @@ void ReadAhead::Keep(const LogRange& range) {
   if (range.spans.empty()) return;
   const ChunkSpan& last = range.spans.back();
   const bool all_used = last.last == last.chunk->records.size();
-  if (!all_used && last.chunk->bytes.size() <= kBytesMax) chunk_ = last.chunk;
+  const size_t memory = last.chunk->bytes.capacity() +
+                        last.chunk->records.capacity() * sizeof(RecordRef);
+  if (!all_used && memory <= kBytesMax) chunk_ = last.chunk;
 }
 
 std::optional<LogRange> ReadAhead::Kept(const EventLog& log, Sequence after,

@@ -22,7 +22,7 @@ size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
 // which a reader goes on. For one thread at a time.
 class ReadAhead {
  public:
-  // Bytes of the largest chunk that is kept.
+  // Most memory of a chunk that is kept, in bytes.
   static constexpr size_t kBytesMax = size_t{512} << 10;
 
   // As EventLog::Read, but takes what it can from what was read before, and

@@ -215,7 +215,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
   // Nearly every id that is looked for is new. So it is not to be searched for
   // where the newest are either.
   by_event_id.memtable_whole_key_filtering = true;
-  by_event_id.memtable_prefix_bloom_size_ratio = 0.05;
+  by_event_id.memtable_prefix_bloom_size_ratio = 0.02;  // 10 bits an id
   // Hashes: there is nothing to compress.
   by_event_id.compression = rocksdb::kNoCompression;
   // A filter is read as a whole, so it is kept small.

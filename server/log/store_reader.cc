@@ -98,6 +98,12 @@ class Gathering {
 
 absl::Status Gathering::Add(const StoredGroup& group, Sequence first,
                             Sequence last) {
+  const std::optional<StoredRecord> head = group.Record(first);
+  if (head.has_value() && !Fits(*chunk_, head->frame.size(), limits_)) {
+    // Nothing of it belongs to the read.
+    full_ = true;
+    return absl::OkStatus();
+  }
   for (Sequence at = first; at <= std::min(last, group.last());
        at = at.Next()) {
     const std::optional<StoredRecord> record = group.Record(at);

@@ -18,7 +18,7 @@
 namespace enveloperelay {
 
 // Events for a plain stream: the log from a position on, which the client
-// keeps. Holds no event between two responses.
+// keeps.
 class LogSource final : public StreamSource {
  public:
   // `log` and `positions` outlive it. Its position is among those from Start()

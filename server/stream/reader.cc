@@ -97,7 +97,9 @@ absl::StatusOr<LogReader::Next> LogReader::Fill(Sequence until, Batch& batch) {
     if (range->spans.empty() && range->end <= position_) return Next::kWait;
     if (!Take(*range, until, batch)) return Next::kSend;
     // One such read fills the batch or gets all there is.
-    if (sends_all_) return Next::kReadOn;
+    if (sends_all_) {
+      return position_ < log_.tail().end() ? Next::kReadOn : Next::kWait;
+    }
   }
   return Next::kWait;
 }

@@ -137,9 +137,14 @@ bool Stream::MayRunAhead(SteadyTime now) const {
 void Stream::Deliver(SteadyTime now) {
   StreamPart part = source_->MakePart();
   const absl::StatusOr<StreamSource::Next> next = source_->Fill(part);
-  behind_ = part.batch.full();
-  // Anything else is said when it is all there is to say.
-  if (in_flight_ > 0 && part.batch.empty()) return;
+  behind_ = !part.batch.empty() && next.ok() &&
+            (*next == StreamSource::Next::kSend ||
+             *next == StreamSource::Next::kReadOn);
+  if (in_flight_ > 0 && part.batch.empty()) {
+    // Whatever it is, it is said when nothing is in flight.
+    steps_.StepAt(stall_due_);
+    return;
+  }
   if (!next.ok()) {
     Finish(next.status(), ReasonOf(FromLog(next.status())));
     return;
@@ -207,6 +212,8 @@ v1::StreamEnd Stream::MakeEnd(v1::EndReason reason) const {
 
 void Stream::Finish(const absl::Status& status, std::string_view end) {
   finished_ = true;
+  // A second response does not go out any more.
+  in_flight_ = std::min(in_flight_, 1);
   source_->Stop();
   metrics_.CountEnd(end);
   call_.Finish(status);

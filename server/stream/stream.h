@@ -72,7 +72,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   void Step();
-  // The response of the last Write has left, or never will (`ok` false).
+  // The oldest response in flight has left, or never will (`ok` false).
   void OnWritten(bool ok);
   // The client has gone.
   void OnCancelled();
@@ -111,7 +111,7 @@ class Stream {
 
   bool started_ = false;
   int in_flight_ = 0;  // responses
-  // The last response was full, so the next one will come at once.
+  // There was more to send behind the last response.
   bool behind_ = false;
   bool cancelled_ = false;
   bool draining_ = false;

@@ -108,7 +108,7 @@ void Dispatcher::Leave(WorkerKey worker) {
     if (lease.worker == worker) lease.worker = {};
   });
   if (workers_.empty()) {
-    ahead_.Drop();
+    DropAheadIfUnused();
     head_.set_unused_since_micros(NowMicros());
     head_changed_ = true;
   }
@@ -151,6 +151,7 @@ absl::StatusOr<std::vector<Handout>> Dispatcher::Dispatch() {
     handouts.push_back(**std::move(handout));
   }
   status.Update(Peek());
+  DropAheadIfUnused();
   if (!status.ok() && handouts.empty()) return status;
   return handouts;
 }
@@ -159,6 +160,11 @@ void Dispatcher::Refresh() {
   // What cannot be read is told to those who want the events.
   ApplyRetention().IgnoreError();
   Peek().IgnoreError();
+  DropAheadIfUnused();
+}
+
+void Dispatcher::DropAheadIfUnused() {
+  if (workers_.empty()) ahead_.Drop();
 }
 
 bool Dispatcher::waits_for_growth() const {

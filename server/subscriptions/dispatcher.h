@@ -293,6 +293,8 @@ class Dispatcher {
   absl::Status Peek();
   absl::Status LookFurther();
   const Dispatched* OldestCopy() const;
+  // Nothing is read along for workers who are not there.
+  void DropAheadIfUnused();
   size_t unsettled() const { return leases_.events() + waiting_.size(); }
 
   // settle.cc

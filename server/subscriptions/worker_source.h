@@ -35,9 +35,9 @@ class WorkerSource final : public StreamSource {
   StreamPart MakePart() const override;
   absl::StatusOr<Next> Fill(StreamPart& part) override;
   absl::Status FillLast(StreamPart& part) override;
-  // The subscription steps the stream by itself.
   // Leases are taken ahead as it is, and are to be sent while they are fresh.
   bool MayRunAhead() const override { return false; }
+  // The subscription steps the stream by itself.
   void WaitForMore(StepScheduler& /*steps*/) override {}
   void Describe(v1::SubscribeResponse& response) override;
   void DescribeInfo(v1::StreamInfo& info) const override;

@@ -5,23 +5,27 @@ import subprocess
 import unittest
 
 import subject
-import ways
 
 SIZE_MAX = 120 * 2**20  # bytes
+USER = 65532
+DATA = "/var/lib/envelope-relay"
 
 
 class ConfigurationTest(unittest.TestCase):
+    def test_has_the_name_by_which_the_manifests_ask_for_it(self):
+        self.assertEqual(subject.image.name, subject.pod.image)
+
     def test_is_run_as_a_numeric_user_who_is_not_root(self):
-        self.assertEqual(subject.image.config["User"], f"{ways.USER}:{ways.USER}")
+        self.assertEqual(subject.image.config["User"], f"{USER}:{USER}")
 
     def test_starts_the_relay_with_the_data_directory_of_its_volume(self):
         self.assertEqual(subject.image.config["Entrypoint"], ["/usr/local/bin/envelope-relay"])
-        self.assertIn(f"ENVELOPE_RELAY_DATA_DIR={ways.DATA}", subject.image.config["Env"])
-        self.assertEqual(list(subject.image.config["Volumes"]), [ways.DATA])
+        self.assertIn(f"ENVELOPE_RELAY_DATA_DIR={DATA}", subject.image.config["Env"])
+        self.assertEqual(list(subject.image.config["Volumes"]), [DATA])
 
-    def test_names_its_ports(self):
+    def test_names_the_ports_of_the_manifests(self):
         self.assertEqual(sorted(subject.image.config["ExposedPorts"]),
-                         ["8080/tcp", "8081/tcp", "9090/tcp"])
+                         sorted(f"{port}/tcp" for port in subject.pod.ports.values()))
 
     def test_has_labels_that_say_what_the_programs_say(self):
         labels = {name.removeprefix("org.opencontainers.image."): value
@@ -64,5 +68,5 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(hosts, {"deb.debian.org"})
 
     def test_has_a_data_directory_that_its_user_may_write_to(self):
-        status = os.stat(subject.root + ways.DATA)
-        self.assertEqual((status.st_uid, status.st_gid), (ways.USER, ways.USER))
+        status = os.stat(subject.root + DATA)
+        self.assertEqual((status.st_uid, status.st_gid), (USER, USER))

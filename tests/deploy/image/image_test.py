@@ -6,7 +6,7 @@
 IMAGE is an OCI archive, as deploy/image/build.sh makes it. It is run by podman with
 runc where that works, else in a chroot by util-linux alone, without a seccomp
 filter; the first line of the output says which. Either way that happens in a
-network namespace that has nothing but loopback. Needs root.
+network namespace that has nothing but loopback. Needs root, and PyYAML.
 """
 import argparse
 import fcntl
@@ -17,10 +17,10 @@ import sys
 import tempfile
 import unittest
 
-import run_test
 import subject
 import ways
 from oci_image import OciImage
+from pod import Pod
 
 TESTS = ("contents_test", "sbom_test", "run_test")
 
@@ -35,17 +35,13 @@ def bring_up_loopback():
 
 def run_tests(image_path, way_name):
     with tempfile.TemporaryDirectory(prefix="image-test-") as directory:
-        root, data, config = (f"{directory}/{name}" for name in ("root", "data", "config"))
-        image = OciImage(image_path)
-        subject.image, subject.root, subject.size = image, root, image.extract(root)
-        # As a kubelet does with fsGroup.
-        os.mkdir(data)
-        os.chown(data, 0, ways.USER)
-        os.chmod(data, 0o2770)
-        os.mkdir(config, 0o755)
         os.chmod(directory, 0o755)
-        run_test.write_config(config)
-        subject.way = ways.WAYS[way_name](image, root, data, config)
+        root = os.path.join(directory, "root")
+        subject.image = OciImage(image_path)
+        subject.root = root
+        subject.size = subject.image.extract(root)
+        subject.pod = Pod(directory)
+        subject.way = ways.WAYS[way_name](subject.image, root, subject.pod)
         try:
             suite = unittest.defaultTestLoader.loadTestsFromNames(TESTS)
             result = unittest.TextTestRunner(verbosity=2).run(suite)

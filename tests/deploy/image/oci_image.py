@@ -1,4 +1,4 @@
-"""An image in an OCI archive: its configuration, its size, its files."""
+"""An image in an OCI archive: its name, its configuration, its files."""
 import gzip
 import json
 import os
@@ -11,7 +11,9 @@ class OciImage:
         self.path = path
         with tarfile.open(path) as archive:
             index = self._json(archive, "index.json")
-            manifest = self._json(archive, self._blob(index["manifests"][0]))
+            [descriptor] = index["manifests"]
+            self.name = descriptor["annotations"]["org.opencontainers.image.ref.name"]
+            manifest = self._json(archive, self._blob(descriptor))
             self.config = self._json(archive, self._blob(manifest["config"]))["config"]
             self._layers = [self._blob(layer) for layer in manifest["layers"]]
 

@@ -1,48 +1,16 @@
 """A relay in the image, as a pod of the manifests runs it."""
 import http.client
 import json
-import os
 import pathlib
 import subprocess
 import time
 import unittest
 
 import subject
-import ways
+from pod import TOKEN
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures/signplus"
-TOKEN = "of-the-image-test-0123456789"
-CONFIG = """
-ingress-address = "0.0.0.0:8080"
-ingress-token-file = "/etc/envelope-relay/ingress-tokens"
-grpc-address = "0.0.0.0:9090"
-grpc-tls-cert-file = "/etc/envelope-relay/tls.crt"
-grpc-tls-key-file = "/etc/envelope-relay/tls.key"
-grpc-token-file = "/etc/envelope-relay/grpc-tokens"
-admin-address = "0.0.0.0:8081"
-insecure-admin = true
-drain-timeout = "20s"
-"""
-DRAIN_TIMEOUT = 20  # seconds
-
-
-def write_config(directory):
-    """As a kubelet mounts a ConfigMap and a Secret: root's, readable by the group."""
-    files = pathlib.Path(directory)
-    (files / "envelope-relay.toml").write_text(CONFIG)
-    (files / "ingress-tokens").write_text(TOKEN)
-    token = json.loads(subject.in_root("envelopectl", "--output=json", "token", "create", "test"))
-    (files / "grpc-tokens").write_text(token["line"])
-    (files / "token").write_text(token["token"])
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "1", "-subj", "/CN=image-test",
-         "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", files / "tls.key", "-out", files / "tls.crt"],
-        check=True, capture_output=True)
-    for file in files.iterdir():
-        os.chown(file, 0, ways.USER)
-        file.chmod(0o440)
+USER = 65532
 
 
 def eventually(condition, what, seconds=30):
@@ -73,9 +41,10 @@ class RunTest(unittest.TestCase):
         self.start()
 
     def start(self):
-        self.relay = subject.way.start(["--config=/etc/envelope-relay/envelope-relay.toml"])
-        for path in ("/livez", "/readyz"):
-            eventually(lambda: self.is_running() and self.probe(path) == 200, f"200 from {path}")
+        self.relay = subject.way.start()
+        for probe in subject.pod.probes:
+            eventually(lambda: self.is_running() and self.probe(probe) == 200,
+                       f"200 from {probe['path']}")
 
     def stop(self):
         """The seconds that it took, and the exit status."""
@@ -90,22 +59,21 @@ class RunTest(unittest.TestCase):
         return True
 
     @staticmethod
-    def probe(path):
-        answer = request(8081, "GET", path)
+    def probe(probe):
+        answer = request(subject.pod.ports[probe["port"]], "GET", probe["path"])
         return answer and answer[0]
 
     @staticmethod
     def post(fixture, token=TOKEN):
         body = (FIXTURES / fixture).read_bytes()
-        return request(8080, "POST", f"/webhooks/signplus/{token}", body)
+        return request(subject.pod.ports["ingress"], "POST", f"/webhooks/signplus/{token}", body)
 
     @staticmethod
     def events():
         lines = subprocess.run(
-            subject.way.command(["/usr/local/bin/envelopectl", "--grpc=127.0.0.1:9090",
-                         "--ca-file=/etc/envelope-relay/tls.crt",
-                         "--token-file=/etc/envelope-relay/token", "--output=json",
-                         "subscribe", "--from=earliest", "--until-caught-up"]),
+            subject.way.command(["/usr/local/bin/envelopectl",
+                                 f"--grpc=127.0.0.1:{subject.pod.ports['grpc']}", "--output=json",
+                                 "subscribe", "--from=earliest", "--until-caught-up"]),
             check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
         return [json.loads(line) for line in lines]
 
@@ -114,9 +82,9 @@ class RunTest(unittest.TestCase):
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(process, "status").read_text().splitlines())
         self.assertEqual(status["Name"], "envelope-relay")
-        self.assertEqual(status["Uid"].split(), [str(ways.USER)] * 4)
-        self.assertEqual(status["Gid"].split(), [str(ways.USER)] * 4)
-        self.assertEqual(status["Groups"].split(), [str(ways.USER)])
+        self.assertEqual(status["Uid"].split(), [str(USER)] * 4)
+        self.assertEqual(status["Gid"].split(), [str(USER)] * 4)
+        self.assertEqual(status["Groups"].split(), [str(USER)])
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             self.assertEqual(int(status[capabilities], 16), 0, capabilities)
         self.assertEqual(status["NoNewPrivs"], "1")
@@ -124,11 +92,11 @@ class RunTest(unittest.TestCase):
         options = {fields[4]: fields[5].split(",") for fields in
                    map(str.split, pathlib.Path(process, "mountinfo").read_text().splitlines())}
         self.assertIn("ro", options["/"])
-        self.assertIn("ro", options[ways.CONFIG])
-        self.assertIn("rw", options[ways.DATA])
+        for path, _, read_only in subject.pod.mounts:
+            self.assertIn("ro" if read_only else "rw", options[path], path)
 
     def test_shows_metrics(self):
-        self.assertIn("envelope_relay_", request(8081, "GET", "/metrics")[1])
+        self.assertIn("envelope_relay_", request(subject.pod.ports["admin"], "GET", "/metrics")[1])
 
     def test_delivers_a_webhook_and_ends_well_and_has_it_after_the_next_start(self):
         self.assertEqual(self.post("p02_completed_lower.json", token="x" * 24)[0], 401)
@@ -144,7 +112,7 @@ class RunTest(unittest.TestCase):
 
         seconds, exit_status = self.stop()
         self.assertEqual(exit_status, 0)
-        self.assertLess(seconds, DRAIN_TIMEOUT)
+        self.assertLess(seconds, subject.pod.grace)
 
         self.start()
         self.assertEqual(self.events(), [event])

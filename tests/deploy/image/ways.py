@@ -3,9 +3,7 @@ import os
 import shutil
 import subprocess
 
-USER = 65532
-DATA = "/var/lib/envelope-relay"
-CONFIG = "/etc/envelope-relay"
+import subject
 
 # podman's own limits are more than may be set everywhere.
 LIMITS = ["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]
@@ -17,21 +15,26 @@ class Podman:
     has_seccomp = True
     _NAME = "envelope-relay-image-test"
 
-    def __init__(self, image, root, data, config):
-        self._data, self._config = data, config
+    def __init__(self, image, _, pod):
+        self._pod = pod
         loaded = subprocess.run(["podman", "load", "-q", "-i", image.path], check=True,
                                 capture_output=True, text=True)
         self._image = loaded.stdout.split()[-1]
 
-    def start(self, arguments):
+    def start(self):
         """The main process, or one that speaks for it: it ends with its status."""
+        pod = self._pod
+        options = [f"--user={pod.user}:{pod.group}", f"--group-add={pod.fs_group}"]
+        if pod.read_only:
+            options += ["--read-only", "--read-only-tmpfs=false"]
+        if not pod.may_escalate:
+            options += ["--security-opt=no-new-privileges"]
+        options += [f"--cap-drop={capability}" for capability in pod.dropped]
+        options += [f"--volume={source}:{path}" + (":ro" if read_only else "")
+                    for path, source, read_only in pod.mounts]
         return subprocess.Popen(
             ["podman", "--runtime=runc", "run", "--rm", "--replace", f"--name={self._NAME}",
-             "--pull=never", "--network=host", f"--user={USER}:{USER}", f"--group-add={USER}",
-             "--read-only", "--read-only-tmpfs=false", "--cap-drop=all",
-             "--security-opt=no-new-privileges", *LIMITS,
-             f"--volume={self._data}:{DATA}", f"--volume={self._config}:{CONFIG}:ro",
-             self._image, *arguments])
+             "--pull=never", "--network=host", *LIMITS, *options, self._image, *pod.args])
 
     def pid(self, _):
         return int(self._podman("inspect", "--format={{.State.Pid}}", self._NAME))
@@ -57,10 +60,10 @@ class Chroot:
 
     has_seccomp = False
 
-    def __init__(self, image, root, data, config):
+    def __init__(self, image, root, pod):
+        self._pod = pod
         self._root = root + ".mounted"
         self._entrypoint = image.config["Entrypoint"]
-        self._environment = dict(pair.split("=", 1) for pair in image.config["Env"])
         os.mkdir(self._root)
         self._mount("--bind", root, self._root)
         self._mount("--types=proc", "proc", self._root + "/proc")
@@ -68,14 +71,17 @@ class Chroot:
         for device in ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"):
             open(self._root + device, "w").close()
             self._mount("--bind", device, self._root + device)
-        self._mount("--bind", data, self._root + DATA)
-        self._mount("--bind", config, self._root + CONFIG)
-        for directory in (self._root + CONFIG, self._root):
-            self._mount("--options=remount,bind,ro", directory)
+        for path, source, read_only in pod.mounts:
+            os.makedirs(self._root + path, exist_ok=True)
+            self._mount("--bind", source, self._root + path)
+            if read_only:
+                self._mount("--options=remount,bind,ro", self._root + path)
+        if pod.read_only:
+            self._mount("--options=remount,bind,ro", self._root)
 
-    def start(self, arguments):
-        return subprocess.Popen(self.command(self._entrypoint + arguments),
-                                env=self._environment)
+    def start(self):
+        return subprocess.Popen(self.command(self._entrypoint + self._pod.args),
+                                env=subject.environment())
 
     @staticmethod
     def pid(process):
@@ -86,9 +92,13 @@ class Chroot:
         process.terminate()
 
     def command(self, arguments):
-        return [shutil.which("chroot"), self._root, "/usr/bin/setpriv", f"--reuid={USER}",
-                f"--regid={USER}", f"--groups={USER}", "--bounding-set=-all",
-                "--inh-caps=-all", "--no-new-privs", *arguments]
+        pod = self._pod
+        options = [f"--reuid={pod.user}", f"--regid={pod.group}", f"--groups={pod.fs_group}"]
+        if pod.dropped == ["ALL"]:
+            options += ["--bounding-set=-all", "--inh-caps=-all"]
+        if not pod.may_escalate:
+            options += ["--no-new-privs"]
+        return ["/usr/sbin/chroot", self._root, "/usr/bin/setpriv", *options, *arguments]
 
     def close(self):
         for mount in sorted(self._mounts(), key=len, reverse=True):

@@ -91,8 +91,9 @@ TEST(DamageTest, AReadNamesTheDamagedRecordsAndReturnsTheOthers) {
   DamagedLog damaged;
   const std::vector<uint64_t> sequences = damaged.FindDamaged();
   ASSERT_FALSE(sequences.empty());
-  // A group, not more.
-  EXPECT_LE(sequences.size(), kGroupBytesMax / 1000);
+  // A group, and what of others is in its block, which RocksDB closes at 16
+  // KiB.
+  EXPECT_LE(sequences.size(), (kGroupBytesMax + (16 << 10)) / 1000);
   EXPECT_GT(sequences.front(), 500);
   EXPECT_LT(sequences.back(), 1500);
 }

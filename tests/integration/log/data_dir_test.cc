@@ -137,6 +137,14 @@ void ExpectUpgradeFrom(uint64_t version,
   EXPECT_EQ(log->Bounds().log_id, before.log_id);
   EXPECT_EQ(log.ReadAll({}).size(), 10);
   EXPECT_EQ(log.Append(11), Sequence{11});
+  log.Fill(12, 40);
+  log.Open();
+  EXPECT_EQ(log.ReadAll({}).size(), 40);
+  for (const uint64_t sequence : {10, 11, 12, 40}) {
+    EXPECT_TRUE(log->Get(Sequence{sequence}).ok()) << sequence;
+    EXPECT_EQ(log->FindTime(kStart + absl::Seconds(sequence)).value(),
+              Sequence{sequence - 1});
+  }
   EXPECT_TRUE(WriteAndWait(log->state(),
                            {SetKey(StateTable::kSubscriptions, "key", "value"),
                             SetKey(StateTable::kDeadLetters, "key", "value"),

@@ -186,7 +186,9 @@ TEST(LayoutTest, AGroupWhoseKeyCountsOtherwiseIsNotRead) {
   const KeyAndValue stored = StoredAfterTheFirst({"first", "one", "two"});
   for (const uint32_t count : {0U, 1U, 3U, 4U, UINT32_MAX}) {
     std::string key = EncodeSequence(Sequence{3});
-    key.append({'\0', '\0', '\0', static_cast<char>(count)});
+    for (const int shift : {24, 16, 8, 0}) {
+      key.push_back(static_cast<char>(count >> shift));
+    }
     EXPECT_EQ(Records({key, stored.value}), std::nullopt) << count;
   }
   EXPECT_EQ(Records({"short", stored.value}), std::nullopt);

@@ -168,6 +168,7 @@ class StreamTest : public ::testing::Test, private StreamCall {
   void Finish(const absl::Status& status) override {
     RELAY_CHECK(!finished_.has_value());
     finished_ = status;
+    if (in_flight_.size() > 1) in_flight_.pop_back();
   }
   void FinishCancelled() override {
     Finish(absl::CancelledError());
@@ -319,6 +320,42 @@ TEST_F(StreamTest, ReadsOneFullBatchAheadOfTheOneInFlight) {
     EXPECT_EQ(log_.reads(), reads);
     EXPECT_EQ(Read()->cursor(), CursorAt(cursor));
   }
+}
+
+TEST_F(StreamTest, ReadsAheadOfABatchThatHoldsNoMoreBytes) {
+  Append(20, "envelope-1", 10'000);
+  log_.ForgetRecent();
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_bytes(64 << 10);
+  Open(request);
+  Read();
+  EXPECT_EQ(in_flight_.size(), 2);
+}
+
+TEST_F(StreamTest, AWithdrawnRightHoldsTheSecondResponseBack) {
+  Append(10);
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  ASSERT_EQ(in_flight_.size(), 2);
+  stream_->OnWithdrawn(AccessDeniedError("withdrawn"));
+  EXPECT_EQ(ReasonOf(finished_.value()), "ACCESS_DENIED");
+  EXPECT_EQ(Read()->cursor(), CursorAt(2));
+  EXPECT_FALSE(Read().has_value());
+  Advance(absl::Hours(1));
+  EXPECT_FALSE(reset_);
+}
+
+TEST_F(StreamTest, AFailedWriteEndsTheStreamWithTwoInFlight) {
+  Append(10);
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_max_batch_events(2);
+  Open(request);
+  Read();
+  ASSERT_EQ(in_flight_.size(), 2);
+  stream_->OnWritten(false);
+  EXPECT_TRUE(finished_cancelled_);
 }
 
 TEST_F(StreamTest, ReadsNothingAheadOfABatchThatIsNotFull) {
