@@ -343,6 +343,7 @@ void HttpConnection::Consume() {
   }
   if (in_.size() == 0 && in_.capacity() > kBufferBytesKept) in_.shrink_to_fit();
   if (body_.capacity() > kBufferBytesKept) body_ = std::string();
+  if (out_.capacity() > kBufferBytesKept) out_ = std::string();
 }
 
 void HttpConnection::Refuse(Reason reason, std::string_view detail) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,11 @@ class DeadLetters {
   void PutBack(Sequence sequence) { put_back_.insert(sequence); }
   bool IsPutBack(Sequence sequence) const {
     return put_back_.contains(sequence);
+  }
+  // The oldest of those that were put back.
+  std::optional<Sequence> OldestPutBack() const {
+    if (put_back_.empty()) return std::nullopt;
+    return *put_back_.begin();
   }
   // All that were put back are dead letters again. Returns how many there are.
   size_t TakeBackAll();

@@ -37,6 +37,13 @@ constexpr StateTable kTable = StateTable::kSubscriptions;
 
 }  // namespace
 
+uint64_t Backlog(Sequence cursor, const LogBounds& bounds) {
+  // A dead letter that was put back may be older than the log.
+  const Sequence after{
+      std::max(cursor.value, std::max<uint64_t>(bounds.earliest.value, 1) - 1)};
+  return bounds.latest.value - std::min(bounds.latest, after).value;
+}
+
 Dispatcher::Dispatcher(Environment environment, SubscriptionSettings settings,
                        internal::SubscriptionHead head)
     : env_(std::move(environment)),
@@ -136,17 +143,14 @@ absl::StatusOr<std::vector<Handout>> Dispatcher::Dispatch() {
     const WorkerKey key = ready_workers_.front();
     Worker& worker = workers_.at(key);
     absl::StatusOr<std::optional<Handout>> handout = LeaseTo(key, worker);
-    if (!handout.ok()) {
-      if (!handouts.empty()) break;
-      return handout.status();
-    }
-    if (!handout->has_value()) break;
+    status = handout.status();
+    if (!status.ok() || !handout->has_value()) break;
     ready_workers_.pop_front();
     worker.queued = false;
     worker.ready = false;
     handouts.push_back(**std::move(handout));
   }
-  status = Peek();
+  status.Update(Peek());
   DropAheadIfUnused();
   if (!status.ok() && handouts.empty()) return status;
   return handouts;
@@ -243,11 +247,8 @@ absl::Status Dispatcher::ApplyRetention() {
       return status;
     }
   }
-  std::vector<Sequence> lost;
-  for (auto it = waiting_.begin(); it != waiting_.end() && it->first < earliest;
-       ++it) {
-    if (!it->second.event.copied) lost.push_back(it->first);
-  }
+  const std::vector<Sequence> lost(waiting_in_log_.begin(),
+                                   waiting_in_log_.lower_bound(earliest));
   for (const Sequence sequence : lost) {
     Finish(EraseWaiting(waiting_.find(sequence)).event);
     Lose(1);
@@ -309,6 +310,7 @@ void Dispatcher::Wait(const Dispatched& event, int64_t due_micros) {
   Waiting waiting{.event = event, .due_micros = due_micros};
   waiting.event.again = true;
   RELAY_CHECK(waiting_.emplace(event.sequence, waiting).second);
+  if (!event.copied) waiting_in_log_.insert(event.sequence);
   MarkWaiting(event.sequence);
   if (due_micros <= NowMicros()) {
     MakeReady(event);
@@ -349,6 +351,7 @@ Dispatcher::Waiting Dispatcher::EraseWaiting(
   Waiting erased = waiting->second;
   due_.erase({erased.due_micros, waiting->first});
   ready_.erase(waiting->first);
+  waiting_in_log_.erase(waiting->first);
   MarkWaiting(waiting->first);
   waiting_.erase(waiting);
   return erased;
@@ -391,6 +394,7 @@ bool Dispatcher::PutAside(const Dispatched& event, const std::string& reason,
 void Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
   leases_.Clear();
   waiting_.clear();
+  waiting_in_log_.clear();
   due_.clear();
   ready_.clear();
   lanes_.Clear();
@@ -416,31 +420,46 @@ void Dispatcher::Seek(const LogStart& start, uint64_t epoch) {
   earliest_ = {};  // to be looked at again
 }
 
+// The oldest unsettled event that is read from its copy.
+const Dispatched* Dispatcher::OldestCopy() const {
+  const std::optional<Sequence> sequence = letters_.OldestPutBack();
+  if (!sequence.has_value()) return nullptr;
+  const auto waiting = waiting_.find(*sequence);
+  if (waiting != waiting_.end()) return &waiting->second.event;
+  Lease* const lease = leases_.FindHolder(*sequence);
+  return lease == nullptr ? nullptr
+                          : &Leases::FindHeld(*lease, *sequence)->event;
+}
+
 SubscriptionCounters Dispatcher::Counters() const {
   SubscriptionCounters counters;
   Sequence oldest = position().Next();
-  if (peeked_micros_.has_value()) {
-    counters.oldest_unsettled_time = absl::FromUnixMicros(*peeked_micros_);
-  }
+  absl::Time time = unreadable_ ? absl::InfinitePast() : absl::InfiniteFuture();
+  if (peeked_micros_.has_value()) time = absl::FromUnixMicros(*peeked_micros_);
   const auto consider = [&](Sequence sequence, int64_t receive_micros) {
     if (sequence >= oldest) return;
     oldest = sequence;
-    counters.oldest_unsettled_time = absl::FromUnixMicros(receive_micros);
+    time = absl::FromUnixMicros(receive_micros);
   };
-  if (const Dispatched* leased = leases_.Oldest(); leased != nullptr) {
+  if (const Dispatched* leased = leases_.OldestInLog(); leased != nullptr) {
     consider(leased->sequence, leased->receive_micros);
   }
-  if (!waiting_.empty()) {
-    consider(waiting_.begin()->first,
-             waiting_.begin()->second.event.receive_micros);
+  if (!waiting_in_log_.empty()) {
+    const auto waiting = waiting_.find(*waiting_in_log_.begin());
+    consider(waiting->first, waiting->second.event.receive_micros);
   }
   if (!lanes_.blocked().empty()) {
     consider(lanes_.blocked().begin()->first,
              lanes_.blocked().begin()->second->blocked_micros);
   }
+  counters.oldest_in_log = oldest;
+  counters.oldest_in_log_time = time;
+  if (const Dispatched* copy = OldestCopy(); copy != nullptr) {
+    consider(copy->sequence, copy->receive_micros);
+  }
+  counters.oldest_unsettled_time = time;
   counters.cursor = Sequence{oldest.value - 1};
-  const Sequence end = env_.log.tail().end();
-  counters.backlog = end.value - std::min(end, counters.cursor).value;
+  counters.backlog = Backlog(counters.cursor, env_.log.Bounds());
   counters.outstanding = leases_.events();
   counters.retrying = waiting_.size();
   counters.dead_letters = head_.dead_letters();

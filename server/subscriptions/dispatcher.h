@@ -68,16 +68,25 @@ struct SubscriptionLimits {
   size_t dead_letters_max = 100'000;
 };
 
-// The counters of v1::Subscription.
+// Events that `bounds` has after `cursor`.
+uint64_t Backlog(Sequence cursor, const LogBounds& bounds);
+
+// The counters of v1::Subscription, and more.
 struct SubscriptionCounters {
-  Sequence cursor;  // each event up to it is settled
-  uint64_t backlog = 0;
+  Sequence cursor;       // each event up to it is settled
+  uint64_t backlog = 0;  // events that the log has after it
   uint64_t outstanding = 0;
   uint64_t retrying = 0;
   uint64_t dead_letters = 0;
   uint64_t lost_events = 0;
-  // InfiniteFuture: nothing is unsettled, as far as the log was looked at.
+  // InfiniteFuture: nothing is unsettled, as far as the log was looked at;
+  // InfinitePast: the log cannot be read.
   absl::Time oldest_unsettled_time = absl::InfiniteFuture();
+  // The oldest event that is not settled, and its time as above, without dead
+  // letters that were put back: what retention will take first. With nothing
+  // unsettled, what comes next.
+  Sequence oldest_in_log;
+  absl::Time oldest_in_log_time = absl::InfiniteFuture();
 };
 
 // The heart of a durable subscription: which events its workers have, which
@@ -143,6 +152,8 @@ class Dispatcher {
   bool has_more() const { return has_more_; }
   // Dispatch() has something to do once the log reaches past position().
   bool waits_for_growth() const;
+  // Whether anything after position() is wanted is not known.
+  bool looks_further() const { return !peeked_micros_.has_value(); }
   Sequence position() const { return Sequence{head_.position()}; }
   // When Dispatch() has something to do next, whatever else happens.
   absl::Time NextDue() const;
@@ -274,12 +285,14 @@ class Dispatcher {
     int64_t receive_micros = 0;
   };
   static Origin ReadCopy(const internal::StoredDeadLetter& copy);
-  // Nothing: the event is no longer retained.
-  absl::StatusOr<std::optional<Origin>> FindOrigin(
-      const Dispatched& event) const;
+  // Nothing: the event is no longer retained. `ahead` is for events in order.
+  absl::StatusOr<std::optional<Origin>> FindOrigin(const Dispatched& event,
+                                                   ReadAhead& ahead) const;
   void JoinLane(const Origin& origin, Dispatched& event);
   Handout MakeHandout(WorkerKey key, Worker& worker, std::vector<Pick> picks);
   absl::Status Peek();
+  absl::Status LookFurther();
+  const Dispatched* OldestCopy() const;
   // Nothing is read along for workers who are not there.
   void DropAheadIfUnused();
   size_t unsettled() const { return leases_.events() + waiting_.size(); }
@@ -330,6 +343,8 @@ class Dispatcher {
   Lanes lanes_;
   Leases leases_;
   absl::btree_map<Sequence, Waiting> waiting_;
+  // Those of them that are no copies.
+  absl::btree_set<Sequence> waiting_in_log_;
   // Of those that are not due yet.
   absl::btree_set<std::pair<int64_t, Sequence>> due_;
   // Those that can be leased now.
@@ -346,6 +361,8 @@ class Dispatcher {
   bool has_more_ = false;
   // The event right after the position is wanted, and was received then.
   std::optional<int64_t> peeked_micros_;
+  // What stands there could not be read.
+  bool unreadable_ = false;
 
   std::vector<StateChange> changes_;
   bool head_changed_ = false;

@@ -88,7 +88,7 @@ Lease& Leases::Add(Lease lease) {
     }
   }
   by_deadline_.emplace(added.deadline_micros, added.number);
-  by_oldest_.emplace(added.events.front().event.sequence, &added);
+  FindFirstInLog(added, 0);
   events_ += added.held;
   return added;
 }
@@ -101,6 +101,19 @@ Lease* Leases::Find(uint64_t number) const {
 Lease* Leases::FindHolder(Sequence sequence) const {
   const auto found = redelivered_.find(sequence.value);
   return found == redelivered_.end() ? nullptr : Find(found->second);
+}
+
+// Finds the oldest event from `from` on that is held and no copy.
+void Leases::FindFirstInLog(Lease& lease, size_t from) {
+  const auto& events = lease.events;
+  while (from < events.size() &&
+         (events[from].gone || events[from].event.copied)) {
+    ++from;
+  }
+  lease.first_in_log = from;
+  if (from < events.size()) {
+    by_oldest_.emplace(events[from].event.sequence, &lease);
+  }
 }
 
 LeasedEvent* Leases::FindHeld(Lease& lease, Sequence sequence) {
@@ -120,15 +133,12 @@ Dispatched Leases::Take(Lease& lease, LeasedEvent& event) {
   --lease.held;
   --events_;
   if (taken.again) redelivered_.erase(taken.sequence.value);
-  if (&event == &lease.events[lease.first]) {
+  while (lease.first < lease.events.size() && lease.events[lease.first].gone) {
+    ++lease.first;
+  }
+  if (&event == lease.events.data() + lease.first_in_log) {
     by_oldest_.erase(taken.sequence);
-    while (lease.first < lease.events.size() &&
-           lease.events[lease.first].gone) {
-      ++lease.first;
-    }
-    if (lease.held > 0) {
-      by_oldest_.emplace(lease.events[lease.first].event.sequence, &lease);
-    }
+    FindFirstInLog(lease, lease.first_in_log);
   }
   if (lease.held == 0) {
     by_deadline_.erase({lease.deadline_micros, lease.number});
@@ -163,10 +173,10 @@ std::optional<int64_t> Leases::NextDeadline() const {
   return by_deadline_.begin()->first;
 }
 
-const Dispatched* Leases::Oldest() const {
+const Dispatched* Leases::OldestInLog() const {
   if (by_oldest_.empty()) return nullptr;
   const Lease& lease = *by_oldest_.begin()->second;
-  return &lease.events[lease.first].event;
+  return &lease.events[lease.first_in_log].event;
 }
 
 void Leases::Clear() {

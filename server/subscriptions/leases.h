@@ -52,6 +52,7 @@ struct Lease {
   std::vector<LeasedEvent> events = {};  // in order
   size_t held = 0;                       // of `events`, those not gone
   size_t first = 0;                      // the oldest of those
+  size_t first_in_log = 0;               // of those that are no copies
   bool sent = false;                     // or may have been
   // No held event has an earlier deadline.
   int64_t deadline_micros = 0;
@@ -87,8 +88,8 @@ class Leases {
 
   std::optional<int64_t> NextDeadline() const;
 
-  // The oldest event in a lease.
-  const Dispatched* Oldest() const;
+  // The oldest event in a lease that is no copy.
+  const Dispatched* OldestInLog() const;
   // Events in leases.
   size_t events() const { return events_; }
   template <typename Function>
@@ -98,7 +99,10 @@ class Leases {
   void Clear();
 
  private:
+  void FindFirstInLog(Lease& lease, size_t from);
+
   absl::flat_hash_map<uint64_t, std::unique_ptr<Lease>> leases_;
+  // By their oldest events that are no copies.
   absl::btree_map<Sequence, Lease*> by_oldest_;
   absl::btree_set<std::pair<int64_t, uint64_t>> by_deadline_;
   // Events that were delivered before, to the numbers of their leases.

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "enveloperelay/internal/subscription_state.pb.h"
 #include "server/log/layout.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 #include "server/log/state_store.h"
 #include "server/subscriptions/dispatcher.h"
@@ -80,11 +81,12 @@ absl::Status Dispatcher::LoadLeases() {
                  return true;
                });
   if (!status.ok()) return status;
+  ReadAhead ahead;
   for (Lease& lease : leases) {
     std::vector<LeasedEvent> events;
     for (LeasedEvent& leased : lease.events) {
       leased.event.again = true;
-      const auto origin = FindOrigin(leased.event);
+      const auto origin = FindOrigin(leased.event, ahead);
       if (!origin.ok()) return origin.status();
       if (!origin->has_value()) {
         MarkLease(lease.number);
@@ -121,8 +123,9 @@ absl::Status Dispatcher::LoadWaiting() {
         return true;
       });
   if (!status.ok()) return status;
+  ReadAhead ahead;
   for (Waiting& waiting : loaded) {
-    const auto origin = FindOrigin(waiting.event);
+    const auto origin = FindOrigin(waiting.event, ahead);
     if (!origin.ok()) return origin.status();
     if (origin->has_value()) {
       if (waiting.event.copied) letters_.PutBack(waiting.event.sequence);
@@ -130,6 +133,9 @@ absl::Status Dispatcher::LoadWaiting() {
       // As if it were due later: Dispatch() looks at all that are.
       due_.emplace(waiting.due_micros, waiting.event.sequence);
       waiting_.emplace(waiting.event.sequence, waiting);
+      if (!waiting.event.copied) {
+        waiting_in_log_.insert(waiting.event.sequence);
+      }
     } else {
       MarkWaiting(waiting.event.sequence);
       Lose(1);
@@ -158,8 +164,9 @@ absl::Status Dispatcher::LoadBlocked() {
                  return true;
                });
   if (!status.ok()) return status;
+  ReadAhead ahead;
   for (const Blocked& blocked : loaded) {
-    const auto origin = FindOrigin({.sequence = blocked.from});
+    const auto origin = FindOrigin({.sequence = blocked.from}, ahead);
     if (!origin.ok()) return origin.status();
     Lane& lane = lanes_.Get(blocked.envelope_id);
     // One that retention has overtaken is seen to by ApplyRetention().
@@ -191,8 +198,9 @@ absl::StatusOr<std::map<Sequence, Dispatcher::Origin>>
 Dispatcher::FindOrigins() {
   std::map<Sequence, Origin> origins;
   absl::Status status;
+  ReadAhead ahead;
   const auto find = [&](const Dispatched& event) {
-    const auto origin = FindOrigin(event);
+    const auto origin = FindOrigin(event, ahead);
     if (!origin.ok()) {
       status = origin.status();
     } else if (origin->has_value()) {

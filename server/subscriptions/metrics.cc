@@ -2,18 +2,32 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
 #include "server/base/metrics.h"
+#include "server/log/event_log.h"
 #include "server/subscriptions/dispatcher.h"
 #include "server/subscriptions/subscriptions.h"
 
 namespace enveloperelay {
+namespace {
+
+double OldestSeconds(absl::Time time) {
+  // It cannot be told from "all are settled" otherwise.
+  if (time == absl::InfinitePast()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return ToUnixSecondsOrZero(time);
+}
+
+}  // namespace
 
 std::vector<prometheus::MetricFamily> CollectSubscriptions(
     const Subscriptions& subscriptions) {
@@ -31,26 +45,30 @@ std::vector<prometheus::MetricFamily> CollectSubscriptions(
                  "Dead letters that are kept.", kGauge),
       MakeFamily("envelope_relay_subscription_oldest_unsettled_timestamp_"
                  "seconds",
-                 "Receive time of the oldest event that is not settled; 0: all "
-                 "are.",
+                 "Receive time of the oldest event that is not settled, dead "
+                 "letters that were put back left out; 0: all are.",
                  kGauge),
       MakeFamily("envelope_relay_subscription_lost_events_total",
                  "Events that retention has removed before they were settled, "
                  "since the subscription was created.",
                  prometheus::MetricType::Counter)};
-  for (const auto& [name, subscription] : subscriptions.List(
-           "", SIZE_MAX, [](const std::string&) { return true; })) {
+  const auto list =
+      subscriptions.List("", SIZE_MAX, [](const std::string&) { return true; });
+  for (prometheus::MetricFamily& family : families) {
+    family.metric.reserve(list.size());
+  }
+  const LogBounds bounds = subscriptions.log_bounds();
+  for (const auto& [name, subscription] : list) {
     const std::optional<SubscriptionCounters> counters =
-        subscription->Counters();
+        subscription->Counters(bounds);
     if (!counters.has_value()) continue;
     // In the order of the families.
-    const double values[] = {
-        static_cast<double>(counters->backlog),
-        static_cast<double>(counters->outstanding),
-        static_cast<double>(counters->retrying),
-        static_cast<double>(counters->dead_letters),
-        ToUnixSecondsOrZero(counters->oldest_unsettled_time),
-        static_cast<double>(counters->lost_events)};
+    const double values[] = {static_cast<double>(counters->backlog),
+                             static_cast<double>(counters->outstanding),
+                             static_cast<double>(counters->retrying),
+                             static_cast<double>(counters->dead_letters),
+                             OldestSeconds(counters->oldest_in_log_time),
+                             static_cast<double>(counters->lost_events)};
     for (size_t i = 0; i < families.size(); ++i) {
       AddValue("subscription", name, values[i], families[i]);
     }

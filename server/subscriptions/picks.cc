@@ -20,6 +20,7 @@
 #include "enveloperelay/v1/events.pb.h"
 #include "server/log/chunk.h"
 #include "server/log/event_log.h"
+#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 #include "server/log/tail.h"
 #include "server/stream/errors.h"
@@ -126,7 +127,9 @@ absl::Status Dispatcher::PickWaiting(Picks& picks) {
     const Dispatched event = waiting->second.event;
     const absl::StatusOr<ChunkSpan> span = ReadAgain(event);
     if (absl::IsNotFound(span.status())) {
-      Finish(EraseWaiting(waiting).event);
+      EraseWaiting(waiting);
+      DropCopy(event);
+      Finish(event);
       Lose(1);
       continue;
     }
@@ -271,6 +274,12 @@ bool Dispatcher::PickRecord(const std::shared_ptr<const Chunk>& chunk,
 // Looks for the next event that is wanted, so that the position passes over
 // what is not, and it is known since when the oldest waits.
 absl::Status Dispatcher::Peek() {
+  absl::Status status = LookFurther();
+  unreadable_ = !status.ok();
+  return status;
+}
+
+absl::Status Dispatcher::LookFurther() {
   size_t scanned_bytes = 0;
   // The next one is wanted, as a rule, and will be read again.
   size_t events_max = 1;
@@ -400,19 +409,23 @@ Dispatcher::Origin Dispatcher::ReadCopy(
 }
 
 absl::StatusOr<std::optional<Dispatcher::Origin>> Dispatcher::FindOrigin(
-    const Dispatched& event) const {
+    const Dispatched& event, ReadAhead& ahead) const {
   if (event.copied) {
     const absl::StatusOr<internal::StoredDeadLetter> copy =
         letters_.Get(event.sequence);
     if (!copy.ok()) return copy.status();
     return ReadCopy(*copy);
   }
-  const absl::StatusOr<ChunkSpan> span = env_.log.Get(event.sequence);
-  if (absl::IsNotFound(span.status())) return std::nullopt;
-  if (!span.ok()) return span.status();
-  const RecordRef& ref = span->chunk->records[span->first];
+  const absl::StatusOr<LogRange> range =
+      ahead.Read(env_.log, Sequence{event.sequence.value - 1},
+                 {.events_max = 1, .bytes_max = SIZE_MAX});
+  if (absl::IsOutOfRange(range.status())) return std::nullopt;
+  if (!range.ok()) return range.status();
+  if (range->spans.empty()) return std::nullopt;
+  const ChunkSpan& span = range->spans.front();
+  const RecordRef& ref = span.chunk->records[span.first];
   return Origin{
-      .envelope_id = std::string(EnvelopeIdOf(span->chunk->BasicEvent(ref))),
+      .envelope_id = std::string(EnvelopeIdOf(span.chunk->BasicEvent(ref))),
       .receive_micros = ref.receive_time_micros};
 }
 

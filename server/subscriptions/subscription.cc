@@ -10,12 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "enveloperelay/internal/subscription_state.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
+#include "server/base/logging.h"
 #include "server/base/mutex.h"
 #include "server/log/cursor.h"
 #include "server/log/event_log.h"
@@ -34,6 +36,12 @@ namespace enveloperelay {
 namespace {
 
 constexpr StateTable kTable = StateTable::kSubscriptions;
+
+// Between two looks at the log of one that nobody works on, at least; twice
+// that at most. Each commit would wake all of them otherwise.
+constexpr absl::Duration kRest = absl::Seconds(5);
+// Until one that could not be read is read again.
+constexpr absl::Duration kReadAgainAfter = absl::Seconds(5);
 
 Dispatcher::Environment ForDispatcher(const Subscription::Environment& env) {
   return {.log = env.log,
@@ -84,7 +92,15 @@ void Subscription::Host(StepScheduler& steps,
   }
   const MutexLock lock(mutex_);
   steps_ = &steps;
+  if (dispatcher_ != nullptr) StepSoon();
+}
+
+bool Subscription::CatchUp(absl::AnyInvocable<void() &&> then) {
+  const MutexLock lock(mutex_);
+  if (steps_ == nullptr) return false;
+  on_caught_up_ = std::move(then);
   StepSoon();
+  return true;
 }
 
 void Subscription::Close() {
@@ -92,8 +108,13 @@ void Subscription::Close() {
     const MutexLock lock(write_->mutex);
     write_->steps = nullptr;
   }
-  const MutexLock lock(mutex_);
-  steps_ = nullptr;
+  absl::AnyInvocable<void() &&> on_caught_up;
+  {
+    const MutexLock lock(mutex_);
+    steps_ = nullptr;
+    on_caught_up = std::exchange(on_caught_up_, nullptr);
+  }
+  if (on_caught_up) std::move(on_caught_up)();
 }
 
 void Subscription::StepSoon() {
@@ -108,6 +129,22 @@ absl::Status Subscription::Prepare() {
   if (!loaded.ok()) return loaded.status();
   dispatcher_ = *std::move(loaded);
   return absl::OkStatus();
+}
+
+// Nobody may have asked for it, so what goes wrong is logged.
+bool Subscription::PrepareToStep() {
+  if (deleted_ || !failure_.ok()) return false;
+  const absl::Status status = Prepare();
+  if (status.ok()) return true;
+  if (!std::exchange(failure_told_, true)) {
+    LogError("subscription cannot be read",
+             {{LogKey::kSubscription, name_},
+              {LogKey::kDetail, std::string(status.message())}});
+  }
+  if (absl::IsUnavailable(status) && steps_ != nullptr) {
+    steps_->StepAt(steps_->Now() + absl::ToChronoNanoseconds(kReadAgainAfter));
+  }
+  return false;
 }
 
 bool Subscription::HasChanges() const {
@@ -126,15 +163,20 @@ void Subscription::Step() {
   std::vector<Release> due;
   absl::Status failure;
   bool expired = false;
+  absl::AnyInvocable<void() &&> on_caught_up;
   {
     const MutexLock lock(mutex_);
     TakeWritten();
-    if (!deleted_ && failure_.ok() && Prepare().ok()) {
+    const bool prepared = PrepareToStep();
+    if (prepared) {
       Dispatch();
       StartWrite();
       ScheduleNext();
       ShowCounters();
       expired = ExpireTime() <= env_.clock.Now();
+    }
+    if (!prepared || !dispatcher_->has_more()) {
+      on_caught_up = std::exchange(on_caught_up_, nullptr);
     }
     failure = failure_;
     while (!held_.empty() &&
@@ -146,6 +188,7 @@ void Subscription::Step() {
   }
   for (Release& release : due) std::move(release)(failure);
   if (expired) on_expired_();
+  if (on_caught_up) std::move(on_caught_up)();
 }
 
 void Subscription::ShowCounters() {
@@ -155,17 +198,16 @@ void Subscription::ShowCounters() {
   counters_ = counters;
 }
 
-std::optional<SubscriptionCounters> Subscription::Counters() const {
+std::optional<SubscriptionCounters> Subscription::Counters(
+    const LogBounds& bounds) const {
   std::optional<SubscriptionCounters> counters;
   {
     const MutexLock lock(counters_mutex_);
     counters = counters_;
   }
   if (!counters.has_value()) return counters;
-  const LogBounds bounds = env_.log.Bounds();
-  counters->backlog =
-      bounds.latest.value - std::min(bounds.latest, counters->cursor).value;
-  if (counters->cursor.Next() < bounds.earliest) {
+  counters->backlog = Backlog(counters->cursor, bounds);
+  if (counters->oldest_in_log < bounds.earliest) {
     const MutexLock lock(write_->mutex);
     if (write_->steps != nullptr) write_->steps->StepSoon();
   }
@@ -251,7 +293,12 @@ absl::Time Subscription::ExpireTime() const {
 void Subscription::ScheduleNext() {
   if (steps_ == nullptr) return;
   if (dispatcher_->has_more()) steps_->StepSoon();
-  if (dispatcher_->waits_for_growth()) {
+  if (!dispatcher_->has_workers()) {
+    if (dispatcher_->looks_further()) {
+      steps_->StepAt(steps_->Now() +
+                     absl::ToChronoNanoseconds(kRest * (1 + env_.random())));
+    }
+  } else if (dispatcher_->waits_for_growth()) {
     steps_->StepPast(dispatcher_->position());
   }
   const absl::Time due = std::min(dispatcher_->NextDue(), ExpireTime());
@@ -411,7 +458,8 @@ v1::Subscription Subscription::ToProto() {
   proto.set_retrying(counters.retrying);
   proto.set_dead_letters(counters.dead_letters);
   proto.set_lost_events(counters.lost_events);
-  if (counters.oldest_unsettled_time < absl::InfiniteFuture()) {
+  if (counters.oldest_unsettled_time < absl::InfiniteFuture() &&
+      counters.oldest_unsettled_time > absl::InfinitePast()) {
     *proto.mutable_oldest_unsettled_time() =
         enveloperelay::ToProto(counters.oldest_unsettled_time);
   }

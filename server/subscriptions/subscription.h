@@ -41,7 +41,8 @@ namespace enveloperelay {
 //
 // Step() is for one thread at a time, the rest is thread-safe; all but Step()
 // of `steps` may block on the disk. A subscription is read from the store by
-// its first step, or when it is used before that.
+// CatchUp(), or when it is used before that. Without workers it rests: it looks
+// at what the log has got every few seconds only.
 class Subscription : public std::enable_shared_from_this<Subscription> {
  public:
   // What it uses; each outlives it.
@@ -75,6 +76,10 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   // subscription has not been used for as long as it may be.
   void Host(StepScheduler& steps, std::function<void()> on_expired);
   void Step() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Has it step, and calls `then` once it has been read and has looked through
+  // the log, or cannot, or is closed. To be called again after that only.
+  // False, and `then` is not called: it was closed before.
+  bool CatchUp(absl::AnyInvocable<void() &&> then) ABSL_LOCKS_EXCLUDED(mutex_);
   // No step is asked for any more.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -136,10 +141,10 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // Each event up to it was settled at the last step. Does not block.
   Sequence cursor() const { return Sequence{cursor_}; }
-  // How it stood after the last step, but with a backlog up to the end of the
-  // log; nothing before the first. Has it stepped if retention has overtaken
-  // it. Does not block.
-  std::optional<SubscriptionCounters> Counters() const
+  // How it stood after the last step, but with the backlog in `bounds`, those
+  // of the log; nothing before the first. Has it stepped if retention has
+  // overtaken it. Does not block.
+  std::optional<SubscriptionCounters> Counters(const LogBounds& bounds) const
       ABSL_LOCKS_EXCLUDED(counters_mutex_);
 
  private:
@@ -151,6 +156,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   };
 
   absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PrepareToStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(Release release) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeWritten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -187,6 +193,9 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   std::unique_ptr<Dispatcher> dispatcher_ ABSL_GUARDED_BY(mutex_);
   bool settings_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool deleted_ ABSL_GUARDED_BY(mutex_) = false;
+  // It was said that it cannot be read.
+  bool failure_told_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::AnyInvocable<void() &&> on_caught_up_ ABSL_GUARDED_BY(mutex_);
   std::map<WorkerKey, std::shared_ptr<Mailbox>> mailboxes_
       ABSL_GUARDED_BY(mutex_);
 

@@ -78,27 +78,49 @@ absl::Status Subscriptions::Load() {
         return damaged.empty();
       });
   if (!scanned.ok()) return scanned;
-  const MutexLock lock(mutex_);
-  for (internal::StoredSubscription& stored : all) {
-    absl::StatusOr<SubscriptionSettings> settings =
-        CheckSettings(stored.settings(), "");
-    if (!settings.ok()) damaged = stored.settings().name();
-    if (!damaged.empty()) break;
-    const std::string name = settings->proto.name();
-    Add(name, std::make_shared<Subscription>(env_, std::move(stored),
-                                             *std::move(settings)));
+  {
+    const MutexLock lock(mutex_);
+    for (internal::StoredSubscription& stored : all) {
+      absl::StatusOr<SubscriptionSettings> settings =
+          CheckSettings(stored.settings(), "");
+      if (!settings.ok()) damaged = stored.settings().name();
+      if (!damaged.empty()) break;
+      const std::string name = settings->proto.name();
+      Add(name, std::make_shared<Subscription>(env_, std::move(stored),
+                                               *std::move(settings)));
+    }
   }
-  if (damaged.empty()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("the settings of subscription ",
-                                          damaged, " cannot be read"));
+  if (!damaged.empty()) {
+    return absl::DataLossError(absl::StrCat("the settings of subscription ",
+                                            damaged, " cannot be read"));
+  }
+  CatchUpAfter("");
+  return absl::OkStatus();
+}
+
+void Subscriptions::CatchUpAfter(std::string name) {
+  for (;;) {
+    std::shared_ptr<Subscription> next;
+    {
+      const MutexLock lock(mutex_);
+      const auto found = by_name_.upper_bound(name);
+      if (found == by_name_.end()) return;
+      name = found->first;
+      next = found->second;
+    }
+    if (next->CatchUp([this, name] { CatchUpAfter(name); })) return;
+  }
 }
 
 void Subscriptions::Close() {
-  const MutexLock lock(mutex_);
-  for (const auto& [name, subscription] : by_name_) {
+  decltype(by_name_) released;
+  {
+    const MutexLock lock(mutex_);
+    released.swap(by_name_);
+  }
+  for (const auto& [name, subscription] : released) {
     host_.Release(*subscription);
   }
-  by_name_.clear();
 }
 
 void Subscriptions::Add(const std::string& name,
@@ -173,14 +195,15 @@ absl::Status Subscriptions::DeleteOne(
     deletion->Cancel();
     return status;
   }
+  bool forgotten = false;
   {
     const MutexLock lock(mutex_);
     const auto found = by_name_.find(name);
-    if (found != by_name_.end() && found->second == subscription) {
-      host_.Release(*subscription);
-      by_name_.erase(found);
-    }
+    forgotten = found != by_name_.end() && found->second == subscription;
+    if (forgotten) by_name_.erase(found);
   }
+  // May wait for a step that reads the disk.
+  if (forgotten) host_.Release(*subscription);
   deletion->Forgotten(std::move(done));
   return status;
 }

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "server/base/mutex.h"
+#include "server/log/event_log.h"
 #include "server/stream/reader.h"
 #include "server/stream/step_scheduler.h"
 #include "server/subscriptions/settings.h"
@@ -45,7 +46,8 @@ class Subscriptions {
         subscriptions_max_(subscriptions_max),
         host_(host) {}
 
-  // Reads which there are: to be called first, once.
+  // Reads which there are: to be called first, once. The rest of them is read
+  // in the background, one after the other.
   // Errors: kDataLoss, kUnavailable.
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mutex_);
   // Steps none any more.
@@ -69,6 +71,7 @@ class Subscriptions {
       const std::string& after, size_t max,
       absl::FunctionRef<bool(const std::string& name)> shown) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  LogBounds log_bounds() const { return env_.log.Bounds(); }
 
  private:
   // Names whose deletion is under way. Shared with the thread of the store,
@@ -87,9 +90,15 @@ class Subscriptions {
   void Add(const std::string& name, std::shared_ptr<Subscription> subscription)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Has those after `name` catch up, the next when one has, so that the steps
+  // of calls come in between.
+  void CatchUpAfter(std::string name) ABSL_LOCKS_EXCLUDED(mutex_);
+
   const Subscription::Environment env_;
   const size_t subscriptions_max_;
   SubscriptionHost& host_;
+  // Held for look-ups and changes of the map, never while a subscription's own
+  // mutex may have to be waited for: scrapes take it.
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Subscription>, std::less<>> by_name_
       ABSL_GUARDED_BY(mutex_);

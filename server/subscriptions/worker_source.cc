@@ -94,9 +94,9 @@ absl::Status WorkerSource::FillLast(StreamPart& /*part*/) {
 
 void WorkerSource::Describe(v1::SubscribeResponse& response) {
   cursor_ = std::max(cursor_, subscription_->cursor());
-  response.set_cursor(EncodeCursor({log_.Bounds().log_id, cursor_}));
-  const Sequence latest = log_.Bounds().latest;
-  response.set_backlog(latest.value - std::min(latest, cursor_).value);
+  const LogBounds bounds = log_.Bounds();
+  response.set_cursor(EncodeCursor({bounds.log_id, cursor_}));
+  response.set_backlog(Backlog(cursor_, bounds));
 }
 
 void WorkerSource::DescribeInfo(v1::StreamInfo& info) const {

@@ -1,6 +1,7 @@
 // What a relay's metrics say is what has happened.
 #include <sys/statvfs.h>
 
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -9,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -19,6 +22,11 @@
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "server/base/clock.h"
+#include "server/log/embedded_log.h"
+#include "server/log/state_store.h"
+#include "server/subscriptions/state.h"
 #include "tests/integration/metrics/metrics_relay_test.h"
 #include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
@@ -29,6 +37,7 @@
 #include "tests/support/relay_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_ca.h"
+#include "tests/support/write_state.h"
 
 namespace enveloperelay::testing {
 namespace {
@@ -315,6 +324,130 @@ TEST_F(MetricsTest, CountWhatRetentionTakes) {
   EXPECT_EQ(page.Value("envelope_relay_log_earliest_event_timestamp_seconds"),
             0);
   EXPECT_GT(page.Value("envelope_relay_log_latest_event_timestamp_seconds"), 0);
+}
+
+// Makes the state of a subscription unreadable, while the relay is down.
+void Damage(const std::string& subscription, const std::string& data_dir) {
+  EmbeddedLogOptions options;
+  options.data_dir = data_dir;
+  prometheus::Registry registry;
+  auto log = EmbeddedLog::Open(std::move(options), Clock::Real(), registry);
+  ASSERT_TRUE(log.ok()) << log.status();
+  const absl::Status written =
+      WriteAndWait((*log)->state(),
+                   {SetKey(StateTable::kSubscriptions,
+                           StateKey(StateKind::kHead, subscription), "\xff")});
+  ASSERT_TRUE(written.ok()) << written;
+}
+
+TEST_F(MetricsTest, LeaveOutASubscriptionThatCannotBeRead) {
+  ASSERT_NO_FATAL_FAILURE(StartRelay());
+  Create();
+  v1::Subscription other = Billing();
+  other.set_name("other");
+  Create(other);
+  ASSERT_EQ(relay_->Terminate()->code, 0);
+  ASSERT_NO_FATAL_FAILURE(Damage("billing", relay_->data_dir()));
+  ASSERT_NO_FATAL_FAILURE(RestartRelay());
+  // It comes after "billing".
+  ASSERT_TRUE(Becomes("envelope_relay_subscription_backlog_events", 0,
+                      {{"subscription", "other"}}));
+  EXPECT_EQ(
+      Scrape().Samples("envelope_relay_subscription_backlog_events").size(), 1);
+  const std::string log = relay_->Log();
+  const std::string line = "subscription cannot be read subscription=billing";
+  const size_t first = log.find(line);
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos);
+}
+
+// Scrapes, again and again, on a thread of its own, until it is told to stop or
+// nobody answers. Each answer is a whole page.
+class Scraper {
+ public:
+  explicit Scraper(uint16_t port) : thread_([this, port] { Run(port); }) {}
+  ~Scraper() { Stop(); }
+  Scraper(const Scraper&) = delete;
+  Scraper& operator=(const Scraper&) = delete;
+
+  void Stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  int pages() const { return pages_; }
+
+ private:
+  void Run(uint16_t port) {
+    while (!stop_) {
+      const auto response = Fetch(port, RawRequest("GET", "/metrics"));
+      if (!response.ok()) return;
+      EXPECT_EQ(response->status, 200);
+      EXPECT_EQ(MetricsPage(response->body)
+                    .Samples("envelope_relay_build_info")
+                    .size(),
+                1);
+      ++pages_;
+    }
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> pages_ = 0;
+  std::thread thread_;  // the last, for it uses the others
+};
+
+TEST_F(MetricsTest, AreThereWhileSubscriptionsComeAndGoAndWhileItDrains) {
+  ASSERT_NO_FATAL_FAILURE(StartRelay());
+  Scraper scrapers[] = {Scraper(relay_->admin_port()),
+                        Scraper(relay_->admin_port())};
+  const auto scrapes_go_on = [&scrapers] {
+    const int first = scrapers[0].pages();
+    const int second = scrapers[1].pages();
+    return Eventually([&] {
+      return scrapers[0].pages() > first + 1 &&
+             scrapers[1].pages() > second + 1;
+    });
+  };
+  for (int round = 0; round < 20; ++round) {
+    Create();
+    PostOf({"a", "b"});
+    ASSERT_TRUE(
+        Becomes("envelope_relay_subscription_dead_letters", 0, kBilling));
+    v1::DeleteSubscriptionRequest request;
+    request.set_name("billing");
+    v1::DeleteSubscriptionResponse response;
+    ExpectOk(Call(&Subscriptions::DeleteSubscription, request, response));
+    EXPECT_TRUE(
+        Scrape().Samples("envelope_relay_subscription_dead_letters").empty());
+  }
+  EXPECT_TRUE(scrapes_go_on());
+
+  // It drains for as long as a webhook is on its way.
+  Create();
+  auto webhook = RawConnection::Connect(relay_->ingress_port());
+  ASSERT_TRUE(webhook.ok()) << webhook.status();
+  const std::string body = Voided("c");
+  ASSERT_TRUE(webhook
+                  ->Send(absl::StrCat("POST /webhooks/signplus HTTP/1.1\r\n"
+                                      "Host: relay\r\n"
+                                      "Expect: 100-continue\r\n"
+                                      "Content-Length: ",
+                                      body.size(), "\r\n\r\n"))
+                  .ok());
+  const auto proceed = webhook->Read();
+  ASSERT_TRUE(proceed.ok()) << proceed.status();
+  ASSERT_EQ(proceed->status, 100);
+  relay_->Signal(SIGTERM);
+  ASSERT_TRUE(relay_->WaitForLog("draining").ok());
+  EXPECT_TRUE(scrapes_go_on());
+  EXPECT_EQ(Value("envelope_relay_ready"), 0);
+  ASSERT_TRUE(webhook->Send(body).ok());
+  const auto answer = webhook->Read();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 200);
+  webhook->FinishSending();
+  const auto exit = relay_->WaitForExit();
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, 0);
 }
 
 TEST_F(MetricsTest, DescribeTheProcess) {

@@ -36,6 +36,8 @@ class FakeSteps final : public StepScheduler {
     }
     now_ = until;
   }
+  // Whether it was to step at once.
+  bool TakeSoon() { return std::exchange(soon_, false); }
   // Whether it waits for the log to grow.
   bool waits_for_growth() const { return past_.has_value(); }
 

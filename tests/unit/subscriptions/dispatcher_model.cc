@@ -640,26 +640,36 @@ void DispatcherModel::CheckCounters(const SubscriptionCounters& counters,
   check(counters.dead_letters, letters_.size(), "dead_letters");
   if (lost_exact_) check(counters.lost_events, lost_, "lost_events");
   if (!uncertain_.empty()) return;
-  uint64_t oldest = position_ + 1;
-  if (!unsettled_.empty()) oldest = std::min(oldest, unsettled_.begin()->first);
+  uint64_t oldest_in_log = position_ + 1;
   for (const auto& [envelope, events] : blocked_) {
-    oldest = std::min(oldest, *events.begin());
+    oldest_in_log = std::min(oldest_in_log, *events.begin());
   }
+  const auto not_copied = std::ranges::find_if(
+      unsettled_, [](const auto& entry) { return !entry.second.copied; });
+  if (not_copied != unsettled_.end()) {
+    oldest_in_log = std::min(oldest_in_log, not_copied->first);
+  }
+  check(counters.oldest_in_log.value, oldest_in_log, "oldest_in_log");
+  uint64_t oldest = oldest_in_log;
+  if (!unsettled_.empty()) oldest = std::min(oldest, unsettled_.begin()->first);
   check(counters.cursor.value, oldest - 1, "cursor");
-  check(counters.backlog, log_->end() - std::min(log_->end(), oldest - 1),
+  // A copy may be older than the log.
+  const uint64_t after = std::max(oldest, log_->earliest) - 1;
+  check(counters.backlog, log_->end() - std::min(log_->end(), after),
         "backlog");
   if (!after_dispatch) return;
-  if (oldest > log_->end()) {
-    Expect(counters.oldest_unsettled_time == absl::InfiniteFuture(),
-           "something is unsettled, though nothing is");
-    return;
-  }
-  Expect(oldest <= position_ || Wanted(oldest) || unsettled_.contains(oldest),
+  Expect(oldest > log_->end() || oldest <= position_ || Wanted(oldest) ||
+             unsettled_.contains(oldest),
          "the position stands before what is not wanted");
-  check(
-      static_cast<uint64_t>(absl::ToUnixMicros(counters.oldest_unsettled_time)),
-      static_cast<uint64_t>(log_->At(oldest).receive_micros),
-      "oldest_unsettled_time");
+  const auto time_of = [this](uint64_t sequence) {
+    return sequence > log_->end()
+               ? absl::InfiniteFuture()
+               : absl::FromUnixMicros(log_->At(sequence).receive_micros);
+  };
+  Expect(counters.oldest_unsettled_time == time_of(oldest),
+         "another oldest_unsettled_time");
+  Expect(counters.oldest_in_log_time == time_of(oldest_in_log),
+         "another oldest_in_log_time");
 }
 
 void DispatcherModel::CheckWorkers(const std::vector<v1::Worker>& workers) {

@@ -307,6 +307,46 @@ TEST_F(DispatcherTest, TheOldestUnsettledEventMayNotHaveBeenDispatched) {
   EXPECT_EQ(dispatcher().Counters().oldest_unsettled_time, received);
 }
 
+TEST_F(DispatcherTest, ADeadLetterPutBackCountsForNothingThatRetentionTakes) {
+  Append({"a", "b"});
+  clock_.Advance(absl::Seconds(1));
+  const absl::Time received = clock_.Now();
+  Append({"c"});
+  const WorkerKey worker = Join("w");
+  const Delivered delivered = Take(worker);
+  Settle(delivered, v1::ACK_ACTION_DEAD_LETTER, {1});
+  Done(delivered, {2});
+  log_.SetEarliest(Sequence{3});
+  ASSERT_EQ(Replay(), 1);
+  // Waiting, and in a worker's hands.
+  for (int i = 0; i < 2; ++i) {
+    const SubscriptionCounters counters = dispatcher().Counters();
+    EXPECT_EQ(counters.cursor, Sequence{0});
+    EXPECT_EQ(counters.backlog, 1);
+    EXPECT_EQ(counters.oldest_in_log, Sequence{3});
+    EXPECT_EQ(counters.oldest_in_log_time, received);
+    EXPECT_EQ(counters.oldest_unsettled_time, received - absl::Seconds(1));
+    Take(worker);
+  }
+}
+
+TEST_F(DispatcherTest, WhatCannotBeReadIsNotTakenForSettled) {
+  Append({"a", "b"});
+  log_.Damage(Sequence{1});
+  EXPECT_FALSE(dispatcher().Dispatch().ok());
+  EXPECT_EQ(dispatcher().Counters().oldest_unsettled_time,
+            absl::InfinitePast());
+  // Also when a worker comes upon it first.
+  SeekTo({.position = Sequence{1}});
+  Dispatch();
+  EXPECT_EQ(dispatcher().Counters().oldest_unsettled_time, clock_.Now());
+  SeekTo({});
+  dispatcher().SetReady(Join("w"));
+  EXPECT_FALSE(dispatcher().Dispatch().ok());
+  EXPECT_EQ(dispatcher().Counters().oldest_unsettled_time,
+            absl::InfinitePast());
+}
+
 TEST_F(DispatcherTest, AHandoutThatWasNotSentIsNoAttempt) {
   Append({"a"});
   const WorkerKey worker = Join("w");

@@ -41,7 +41,7 @@ TEST(LeasesTest, ALeaseGoesWithItsLastEvent) {
   leases.Take(lease, *Leases::FindHeld(lease, Sequence{6}));
   EXPECT_EQ(leases.Find(1), nullptr);
   EXPECT_EQ(leases.events(), 0);
-  EXPECT_EQ(leases.Oldest(), nullptr);
+  EXPECT_EQ(leases.OldestInLog(), nullptr);
   EXPECT_EQ(leases.NextDeadline(), std::nullopt);
 }
 
@@ -49,14 +49,32 @@ TEST(LeasesTest, TheOldestEventIsThatOfAllLeases) {
   Leases leases;
   Lease& first = leases.Add(MakeLease(1, {Event(1, 100), Event(6, 100)}));
   Lease& second = leases.Add(MakeLease(2, {Event(3, 100), Event(4, 100)}));
-  EXPECT_EQ(leases.Oldest()->sequence, Sequence{1});
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{1});
   leases.Take(first, *Leases::FindHeld(first, Sequence{1}));
-  EXPECT_EQ(leases.Oldest()->sequence, Sequence{3});
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{3});
   // One in the middle changes nothing.
   leases.Take(second, *Leases::FindHeld(second, Sequence{4}));
-  EXPECT_EQ(leases.Oldest()->sequence, Sequence{3});
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{3});
   leases.Take(second, *Leases::FindHeld(second, Sequence{3}));
-  EXPECT_EQ(leases.Oldest()->sequence, Sequence{6});
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{6});
+}
+
+TEST(LeasesTest, TheOldestEventIsNoCopy) {
+  Leases leases;
+  std::vector<LeasedEvent> events = {Event(1, 100), Event(2, 100),
+                                     Event(3, 100), Event(4, 100)};
+  events[0].event.copied = true;
+  events[2].event.copied = true;
+  Lease& lease = leases.Add(MakeLease(1, std::move(events)));
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{2});
+  leases.Take(lease, *Leases::FindHeld(lease, Sequence{1}));
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{2});
+  leases.Take(lease, *Leases::FindHeld(lease, Sequence{2}));
+  EXPECT_EQ(leases.OldestInLog()->sequence, Sequence{4});
+  leases.Take(lease, *Leases::FindHeld(lease, Sequence{4}));
+  EXPECT_EQ(leases.OldestInLog(), nullptr);
+  leases.Take(lease, *Leases::FindHeld(lease, Sequence{3}));
+  EXPECT_EQ(leases.Find(1), nullptr);
 }
 
 TEST(LeasesTest, OnlyAnEventThatWasDeliveredBeforeHasAHolder) {

@@ -1,5 +1,7 @@
 #include "server/subscriptions/metrics.h"
 
+#include <cmath>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "enveloperelay/v1/events.pb.h"
 #include "enveloperelay/v1/subscriptions.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -18,9 +21,11 @@
 #include "server/base/check.h"
 #include "server/log/sequence.h"
 #include "server/log/state_store.h"
+#include "server/stream/reader.h"
 #include "server/subscriptions/filter_budget.h"
 #include "server/subscriptions/mailbox.h"
 #include "server/subscriptions/settings.h"
+#include "server/subscriptions/state.h"
 #include "server/subscriptions/subscription.h"
 #include "server/subscriptions/subscriptions.h"
 #include "tests/support/append.h"
@@ -37,6 +42,7 @@ using ::testing::ElementsAre;
 using testing::FakeSteps;
 using testing::MakeEvent;
 using ::testing::Pair;
+using ::testing::SizeIs;
 
 constexpr absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
@@ -50,13 +56,38 @@ class FakeHost final : public SubscriptionHost {
     hosted.subscription->Host(hosted.steps, std::move(on_expired));
   }
   void Release(const Subscription& subscription) override {
+    if (on_release_) on_release_();
     const auto hosted = hosted_.find(&subscription);
     hosted->second.subscription->Close();
     hosted_.erase(hosted);
   }
+  void SetOnRelease(std::function<void()> on_release) {
+    on_release_ = std::move(on_release);
+  }
+  // Until none has a reason to step.
   void Run(const EventLog& log) {
+    for (bool again = true; again;) {
+      again = false;
+      for (auto& [key, hosted] : hosted_) {
+        hosted.steps.Run(log, [&] {
+          hosted.subscription->Step();
+          again = true;
+        });
+      }
+    }
+  }
+  // Steps those that are to step at once; says how many that were.
+  int RunOnce() {
+    std::vector<Subscription*> due;
     for (auto& [key, hosted] : hosted_) {
-      hosted.steps.Run(log, [&] { hosted.subscription->Step(); });
+      if (hosted.steps.TakeSoon()) due.push_back(hosted.subscription.get());
+    }
+    for (Subscription* subscription : due) subscription->Step();
+    return static_cast<int>(due.size());
+  }
+  void Advance(absl::Duration duration, const EventLog& log) {
+    for (auto& [key, hosted] : hosted_) {
+      hosted.steps.Advance(duration, log, [&] { hosted.subscription->Step(); });
     }
   }
 
@@ -66,6 +97,7 @@ class FakeHost final : public SubscriptionHost {
     std::shared_ptr<Subscription> subscription;
   };
   std::map<const Subscription*, Hosted> hosted_;
+  std::function<void()> on_release_;
 };
 
 class SubscriptionMetricsTest : public ::testing::Test {
@@ -88,9 +120,10 @@ class SubscriptionMetricsTest : public ::testing::Test {
         std::make_unique<Subscriptions>(MakeEnvironment(), 10, host_);
     ASSERT_TRUE(subscriptions_->Load().ok());
   }
-  void Create(const std::string& name) {
+  void Create(const std::string& name, const v1::EventFilter& filter = {}) {
     v1::Subscription proto;
     proto.set_name(name);
+    *proto.mutable_filter() = filter;
     absl::StatusOr<SubscriptionSettings> settings = CheckSettings(proto, "");
     RELAY_CHECK(settings.ok());
     RELAY_CHECK(subscriptions_->Create(*std::move(settings), {}).ok());
@@ -108,6 +141,11 @@ class SubscriptionMetricsTest : public ::testing::Test {
     }
   }
   void Run() { host_.Run(log_); }
+  static v1::EventFilter OfEnvelope(const std::string& envelope_id) {
+    v1::EventFilter filter;
+    filter.add_envelope_ids(envelope_id);
+    return filter;
+  }
 
   // Values by subscription; a name without the beginning that all have.
   std::map<std::string, double> Values(const std::string& name) const {
@@ -176,6 +214,122 @@ TEST_F(SubscriptionMetricsTest, SaysHowItStandsAfterARestart) {
   EXPECT_THAT(Values("backlog_events"), ElementsAre());
   Run();
   EXPECT_EQ(Value("backlog_events"), 3);
+}
+
+TEST_F(SubscriptionMetricsTest, AStartReadsOneAfterTheOther) {
+  const std::vector<std::string> names = {"first", "second", "third"};
+  for (const std::string& name : names) Create(name);
+  Run();
+  Restart();
+  for (size_t read = 0; read < names.size(); ++read) {
+    EXPECT_THAT(Values("backlog_events"), SizeIs(read));
+    EXPECT_EQ(host_.RunOnce(), 1);
+  }
+  EXPECT_THAT(Values("backlog_events"), SizeIs(names.size()));
+  EXPECT_EQ(host_.RunOnce(), 0);
+}
+
+TEST_F(SubscriptionMetricsTest, TheNextIsReadWhenOneHasLookedThroughTheLog) {
+  Create("first", OfEnvelope("none"));
+  Create("second");
+  Run();
+  // More than is looked at in one step.
+  const std::string payload(LogReader::kScanBytesMax, 'x');
+  for (const char* const id : {"1", "2"}) {
+    RELAY_CHECK(
+        AppendAndWait(log_, MakeEvent({.event_id = id, .payload = payload}))
+            .ok());
+  }
+  Restart();
+  for (const double left : {1, 0}) {
+    EXPECT_EQ(host_.RunOnce(), 1);
+    EXPECT_THAT(Values("backlog_events"), ElementsAre(Pair("first", left)));
+  }
+  Run();
+  EXPECT_THAT(Values("backlog_events"),
+              ElementsAre(Pair("first", 0), Pair("second", 2)));
+}
+
+TEST_F(SubscriptionMetricsTest, AStartGoesOnAfterOneThatIsDeletedOrUnreadable) {
+  for (const char* const name : {"first", "second", "third"}) Create(name);
+  Run();
+  store_.Write({{.table = StateTable::kSubscriptions,
+                 .key = StateKey(StateKind::kHead, "second"),
+                 .value = "\xff",
+                 .range_end = {}}},
+               [](const absl::Status& status) { RELAY_CHECK(status.ok()); });
+  Restart();
+  ASSERT_TRUE(
+      subscriptions_->Delete("first", "", [](const absl::StatusOr<bool>&) {})
+          .ok());
+  Run();
+  EXPECT_THAT(Values("backlog_events"), ElementsAre(Pair("third", 0)));
+}
+
+TEST_F(SubscriptionMetricsTest, OneThatCannotBeReadNowIsReadLater) {
+  Create("orders");
+  Run();
+  Restart();
+  store_.SetReadError(absl::UnavailableError("the disk is gone"));
+  Run();
+  EXPECT_THAT(Values("backlog_events"), ElementsAre());
+  store_.SetReadError(absl::OkStatus());
+  host_.Advance(absl::Seconds(5), log_);
+  EXPECT_EQ(Value("backlog_events"), 0);
+}
+
+TEST_F(SubscriptionMetricsTest, OneThatNobodyWorksOnIsNotWokenByEachCommit) {
+  Create("orders", OfEnvelope("none"));
+  Run();
+  Append(2);
+  EXPECT_EQ(host_.RunOnce(), 0);
+  Run();
+  EXPECT_EQ(Value("backlog_events"), 2);
+  host_.Advance(absl::Seconds(10), log_);
+  EXPECT_EQ(Value("backlog_events"), 0);
+}
+
+TEST_F(SubscriptionMetricsTest, OneThatIsWorkedOnIsWokenByEachCommit) {
+  Create("orders", OfEnvelope("none"));
+  Run();
+  FakeSteps worker_steps;
+  const auto orders = subscriptions_->Find("orders");
+  ASSERT_TRUE(orders.ok());
+  ASSERT_TRUE((*orders)
+                  ->Join({.worker_id = "w", .peer = ""},
+                         std::make_shared<Mailbox>(worker_steps))
+                  .ok());
+  Run();
+  Append(2);
+  Run();
+  EXPECT_EQ(Value("backlog_events"), 0);
+}
+
+TEST_F(SubscriptionMetricsTest, SayNotThatAllIsSettledWhereTheLogIsDamaged) {
+  Create("orders");
+  Append(2);
+  log_.Damage(Sequence{1});
+  Run();
+  EXPECT_EQ(Value("backlog_events"), 2);
+  EXPECT_TRUE(std::isnan(Value("oldest_unsettled_timestamp_seconds")));
+}
+
+TEST_F(SubscriptionMetricsTest, AreThereWhileOneIsReleased) {
+  int releases = 0;
+  host_.SetOnRelease([&] {
+    // Would wait for ever if the mutex were held.
+    EXPECT_THAT(Values("backlog_events"), ElementsAre());
+    ++releases;
+  });
+  Create("orders");
+  Run();
+  ASSERT_TRUE(
+      subscriptions_->Delete("orders", "", [](const absl::StatusOr<bool>&) {})
+          .ok());
+  Create("orders");
+  subscriptions_->Close();
+  EXPECT_EQ(releases, 2);
+  host_.SetOnRelease(nullptr);
 }
 
 TEST_F(SubscriptionMetricsTest, CountsWhatRetentionTakesFromOneThatIsNotUsed) {
