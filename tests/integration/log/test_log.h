@@ -93,23 +93,27 @@ class Hold {
  public:
   explicit Hold(EventLog& log) {
     log.Append(MakeEvent({.event_id = "hold"}),
-               [this](const absl::StatusOr<Appended>&) {
-                 reached_.count_down();
-                 let_go_.wait();
+               [latches = latches_](const absl::StatusOr<Appended>&) {
+                 latches->reached.count_down();
+                 latches->let_go.wait();
                });
-    reached_.wait();
+    latches_->reached.wait();
   }
   ~Hold() { LetGo(); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
   void LetGo() {
-    if (!std::exchange(gone_, true)) let_go_.count_down();
+    if (!std::exchange(gone_, true)) latches_->let_go.count_down();
   }
 
  private:
-  std::latch reached_ = std::latch(1);
-  std::latch let_go_ = std::latch(1);
+  // Shared with the thread, which may still look at them when this is gone.
+  struct Latches {
+    std::latch reached = std::latch(1);
+    std::latch let_go = std::latch(1);
+  };
+  const std::shared_ptr<Latches> latches_ = std::make_shared<Latches>();
   bool gone_ = false;
 };
 
