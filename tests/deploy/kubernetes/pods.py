@@ -13,6 +13,9 @@ from manifests import BIN, Variant, container, environment, pod_spec
 
 DEADLINE_SECONDS = 60
 
+# Of a build with sanitizers.
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+
 
 def eventually(condition, what: str):
     """Waits for `condition` to return something true, and returns that."""
@@ -125,7 +128,7 @@ class Pod:
             arguments = [a.replace(f"$({name})", value) for a in arguments]
         with (self.root / "stdout").open("w") as out, (self.root / "stderr").open("w") as err:
             return subprocess.Popen([BIN / program, *arguments], stdout=out, stderr=err,
-                                    env={"PATH": os.environ["PATH"]} | variables)
+                                    env={"PATH": os.environ["PATH"]} | SANITIZERS | variables)
 
     def output(self) -> str:
         return (self.root / "stdout").read_text()
