@@ -449,6 +449,16 @@ TEST(WebhookTest, BlanksATokenThatEscapesHide) {
                     Not(HasSubstr("\\u"))));
 }
 
+TEST(WebhookTest, BlankingATokenMakesNoJsonOfWhatIsNone) {
+  std::string utf16;
+  for (const char c : std::string_view(kToken)) utf16.append({c, '\0'});
+  const std::string body = BodyWith("data", "action", "\"" + utf16 + "\"");
+  const absl::Status status = Parse(body, {kToken}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("at byte " + std::to_string(body.find('\0')) + ":"));
+}
+
 TEST(WebhookTest, ATokenDoesNotMakeAnotherEvent) {
   const auto id = [](const std::string& secret) {
     return MustParse(BodyWith("data", "file_name", "\"" + secret + "\""),
