@@ -21,22 +21,6 @@ debootstrap --variant=minbase bookworm "$root" "$mirror" >"$work/log" 2>&1 || {
   exit 1
 }
 
-# Sources as Debian's own images have them.
-rm -f "$root/etc/apt/sources.list"
-cat >"$root/etc/apt/sources.list.d/debian.sources" <<'TEXT'
-Types: deb
-URIs: http://deb.debian.org/debian
-Suites: bookworm bookworm-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb
-URIs: http://deb.debian.org/debian-security
-Suites: bookworm-security
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-TEXT
-
 # No service is started while packages are installed, no package is kept.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -54,8 +38,8 @@ for directory in doc groff info lintian linda locale man; do
 done >"$root/etc/dpkg/dpkg.cfg.d/slim"
 echo 'path-include /usr/share/doc/*/copyright' >>"$root/etc/dpkg/dpkg.cfg.d/slim"
 
-# Nothing of this machine.
-rm -rf "$root"/var/cache/apt/* "$root"/var/cache/debconf/*-old "$root"/var/cache/ldconfig/* \
+# Nothing of this machine, its mirror included.
+rm -rf "$root/etc/apt/sources.list" "$root"/var/cache/apt/* "$root"/var/cache/debconf/*-old "$root"/var/cache/ldconfig/* \
   "$root"/var/lib/apt/lists/* "$root"/var/lib/dpkg/*-old "$root"/var/log/* \
   "$root/etc/hostname" "$root/etc/resolv.conf" "$root/etc/machine-id"
 

@@ -37,7 +37,7 @@ eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 
 # choose_base: the official image, else a local one that is not older than today.
 choose_base() {
-  base=docker.io/library/debian:bookworm-slim
+  base=debian:bookworm-slim
   if timeout 120 buildah pull -q "$base" >"$out/pull.log" 2>&1; then return; fi
   base=localhost/debian:bookworm-slim-$today
   say "$(tail -n 1 "$out/pull.log")"
