@@ -120,6 +120,38 @@ void FindSpelled(std::string_view text, std::span<const std::string> secrets,
   }
 }
 
+// Size of the escape that stands in JSON behind a backslash (RFC 8259, section
+// 7), without that; 0: none. Of a surrogate too: there it takes two of them.
+size_t EscapeSize(std::string_view text) {
+  constexpr std::string_view kShort = "/bfnrt";
+  if (text.empty()) return 0;
+  if (kShort.find(text.front()) != std::string_view::npos) return 1;
+  const std::string_view code = text.substr(1, 4);
+  const bool is_code =
+      text.front() == 'u' && code.size() == 4 &&
+      std::ranges::all_of(code, [](char c) { return HexDigit(c) >= 0; });
+  if (!is_code || (HexDigit(code[0]) == 0xD && HexDigit(code[1]) >= 8))
+    return 0;
+  return 5;
+}
+
+// Where the escape begins of which `at` is an inner byte; `at` if of none. A
+// part of an escape, blanked, would be none.
+size_t EscapeBegin(std::string_view text, size_t at) {
+  constexpr size_t kEscapeSizeMax = 5;
+  size_t begin = at;
+  do {
+    if (begin == 0 || at - begin == kEscapeSizeMax) return at;
+    --begin;
+  } while (text[begin] != '\\');
+  const size_t size = EscapeSize(text.substr(begin + 1));
+  // Each backslash but the last of a row stands for itself with the next.
+  const size_t before = text.find_last_not_of('\\', begin);
+  const size_t row =
+      before == std::string_view::npos ? begin + 1 : begin - before;
+  return row % 2 == 1 && at - begin <= size ? begin : at;
+}
+
 // Either byte order: the bytes of ASCII characters have a zero between them.
 std::string AsUtf16(std::string_view secret) {
   std::string bytes(secret.size() * 2 - 1, '\0');
@@ -141,6 +173,11 @@ void BlankSecrets(std::span<const std::string> secrets, std::string& text) {
     for (const std::string& secret : secrets) {
       FindLiteral(text, AsUtf16(secret), found);
     }
+  }
+  for (Range& range : found) {
+    const size_t begin = EscapeBegin(text, range.begin);
+    range.size += range.begin - begin;
+    range.begin = begin;
   }
   for (const Range& range : found) {
     text.replace(range.begin, range.size, range.size, '*');

@@ -11,7 +11,8 @@ namespace enveloperelay {
 // is, also as a part of something longer, or with any of its characters spelled
 // otherwise: as \uXXXX, as in a JSON string, or in JSON that itself stands in
 // one; percent-encoded, once or several times; or all of it in UTF-16.
-// Occurrences may overlap. JSON stays JSON. The secrets are not empty and of
+// Occurrences may overlap. JSON stays JSON: where a secret begins within an
+// escape such as \t, all of that is overwritten. The secrets are not empty and of
 // printable ASCII without '"', '\' and '%'.
 void BlankSecrets(std::span<const std::string> secrets, std::string& text);
 

@@ -75,6 +75,23 @@ TEST(RedactTest, BlanksUtf16OfEitherByteOrder) {
   EXPECT_EQ(Blanked("\0\"\0a\0b\0c\0\""s, {"abc"}), "\0\"\0*****\0\""s);
 }
 
+TEST(RedactTest, BlanksAllOfAnEscapeWhoseEndBeginsASecret) {
+  EXPECT_EQ(Blanked(R"("a\token")", {"token"}), R"("a******")");
+  EXPECT_EQ(Blanked(R"("a\\token")", {"token"}), R"("a\\*****")");
+  EXPECT_EQ(Blanked(R"("a\\\token")", {"token"}), R"("a\\******")");
+  EXPECT_EQ(Blanked(R"("\toke\u006e")", {"token"}), R"("***********")");
+  for (const char* const secret : {"u00e9x", "00e9x", "9x"}) {
+    EXPECT_EQ(Blanked(R"("\u00e9x")", {secret}), R"("*******")");
+  }
+  EXPECT_EQ(Blanked(R"("\u00e9x")", {"x"}), R"("\u00e9*")");
+}
+
+TEST(RedactTest, WhatIsNoEscapeStaysNone) {
+  EXPECT_EQ(Blanked(R"("\whisper")", {"whisper"}), R"("\*******")");
+  EXPECT_EQ(Blanked(R"("\u00zx")", {"0zx"}), R"("\u0***")");
+  EXPECT_EQ(Blanked(R"("\ud83dx")", {"3dx"}), R"("\ud8***")");
+}
+
 TEST(RedactTest, LongRowsOfBackslashesTakeNoLongTime) {
   const std::string backslashes(1 << 20, '\\');
   EXPECT_EQ(Blanked(backslashes + "u0074oken", {"token"}),
