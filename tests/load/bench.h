@@ -38,8 +38,7 @@ class Relay {
   // Starts the relay, calls `use`, and stops it.
   // Errors: those of `use`; kInternal, kDeadlineExceeded (did not start or end
   // as it should).
-  absl::Status Run(
-      absl::FunctionRef<absl::Status(const testing::RelayProcess&)> use);
+  absl::Status Run(absl::FunctionRef<absl::Status(testing::RelayProcess&)> use);
 
   // What its ingress asks for.
   static const std::string& token();

@@ -134,15 +134,17 @@ absl::StatusOr<Usage> UsageDuring(const testing::RelayProcess& relay,
 // The steps, each with what the relay takes for it.
 class Steps {
  public:
-  Steps(const BenchOptions& options, const testing::RelayProcess& relay)
+  Steps(const BenchOptions& options, testing::RelayProcess& relay)
       : options_(options), relay_(relay), calls_(relay) {}
 
   absl::Status Run(Footprint& footprint) {
     const int count = options_.subscriptions;
     // Nothing happens for as long as is to be measured.
     const auto idle = [this] {
-      absl::SleepFor(options_.measured);
-      return absl::OkStatus();
+      const absl::Status ended = relay_.WaitForExit(options_.measured).status();
+      return absl::IsDeadlineExceeded(ended)
+                 ? absl::OkStatus()
+                 : absl::InternalError("the relay has ended");
     };
     absl::Status status = Measure(footprint, "at rest", idle);
     if (status.ok()) status = Create();
@@ -217,7 +219,7 @@ class Steps {
   }
 
   const BenchOptions& options_;
-  const testing::RelayProcess& relay_;
+  testing::RelayProcess& relay_;
   SubscriptionCalls calls_;
   const std::shared_ptr<Progress> progress_ = std::make_shared<Progress>(
       Events() * static_cast<uint64_t>(options_.subscriptions));
@@ -234,7 +236,7 @@ absl::StatusOr<Footprint> BenchSubscriptions(const BenchOptions& options,
       .name = absl::StrCat(options.subscriptions,
                            " durable subscriptions with one worker each, ",
                            options.events_per_second, " events/s to all")};
-  const absl::Status ran = relay.Run([&](const testing::RelayProcess& process) {
+  const absl::Status ran = relay.Run([&](testing::RelayProcess& process) {
     return Steps(options, process).Run(footprint);
   });
   if (!ran.ok()) return ran;

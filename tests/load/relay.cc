@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Create(
 }
 
 absl::Status Relay::Run(
-    absl::FunctionRef<absl::Status(const testing::RelayProcess&)> use) {
+    absl::FunctionRef<absl::Status(testing::RelayProcess&)> use) {
   const absl::Status started = process_->Restart();
   if (!started.ok()) return started;
   const absl::Status used = use(*process_);
