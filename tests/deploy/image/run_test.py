@@ -7,18 +7,11 @@ import time
 import unittest
 
 import subject
+from eventually import eventually
 from pod import TOKEN
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures/signplus"
 USER = 65532
-
-
-def eventually(condition, what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"no {what} within {seconds} s")
-        time.sleep(0.05)
 
 
 def request(port, method, path, body=None):
@@ -44,7 +37,7 @@ class RunTest(unittest.TestCase):
         self.relay = subject.way.start()
         for probe in subject.pod.probes:
             eventually(lambda: self.is_running() and self.probe(probe) == 200,
-                       f"200 from {probe['path']}")
+                       f"200 from {probe['path']}", seconds=30)
 
     def stop(self):
         """The seconds that it took, and the exit status."""

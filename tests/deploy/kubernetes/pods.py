@@ -9,22 +9,11 @@ import signal
 import subprocess
 import time
 
+from eventually import DEADLINE_SECONDS, eventually
 from manifests import BIN, Variant, container, environment, pod_spec
-
-DEADLINE_SECONDS = 60
 
 # Of a build with sanitizers.
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-
-
-def eventually(condition, what: str):
-    """Waits for `condition` to return something true, and returns that."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < end:
-        if result := condition():
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"not within {DEADLINE_SECONDS} s: {what}")
 
 
 def make_certificates(folder: pathlib.Path, certificates: list[dict]) -> dict[str, dict[str, str]]:

@@ -12,8 +12,9 @@ import tempfile
 import time
 import unittest
 
+from eventually import DEADLINE_SECONDS, eventually
 from manifests import TOP, Variant, container, options
-from pods import DEADLINE_SECONDS, Pod, RelayPod, eventually, make_certificates
+from pods import Pod, RelayPod, make_certificates
 from references_test import WEBHOOK_PATH, routes, seconds
 
 TOKEN = "0123456789abcdef0123456789abcdef"
