@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
@@ -40,10 +39,7 @@ class Problems {
     if (read.ok()) field = *std::move(read);
   }
 
-  absl::Status Finish() const {
-    if (problems_.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrJoin(problems_, "\n"));
-  }
+  std::vector<std::string> Take() && { return std::move(problems_); }
 
  private:
   std::vector<std::string> problems_;
@@ -58,7 +54,7 @@ ConfigFiles::ConfigFiles(const Config& config, const Clock& clock,
                      .token_file = config.grpc_token_file,
                      .policy_file = config.grpc_policy_file}) {}
 
-absl::Status ConfigFiles::Read(const Config& config) {
+std::vector<std::string> ConfigFiles::Read(const Config& config) {
   Problems problems;
   if (!config.ingress_token_file.empty()) {
     problems.Add(
@@ -99,7 +95,7 @@ absl::Status ConfigFiles::Read(const Config& config) {
                           watched),
         admin_tls);
   }
-  return problems.Finish();
+  return std::move(problems).Take();
 }
 
 std::vector<prometheus::MetricFamily> ConfigFiles::Collect() const {

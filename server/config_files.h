@@ -2,9 +2,9 @@
 #define ENVELOPE_RELAY_SERVER_CONFIG_FILES_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
@@ -25,9 +25,9 @@ struct ConfigFiles final : public prometheus::Collectable {
   ConfigFiles(const Config& config, const Clock& clock,
               prometheus::Registry& registry);
 
-  // Reads them all: to be called first, once. Errors: kInvalidArgument, with a
-  // line for each option, or group of options, that names something wrong.
-  absl::Status Read(const Config& config);
+  // Reads them all: to be called first, once. Returns what is wrong, for each
+  // option, or group of options, that names something wrong.
+  std::vector<std::string> Read(const Config& config);
 
   // How long the certificates are valid. Once they have been read.
   std::vector<prometheus::MetricFamily> Collect() const override;

@@ -21,7 +21,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -199,14 +198,11 @@ int Run(const Invocation& invocation) {
        .on_failure =
            [&failure](const absl::Status& status) { failure.Send(status); }},
       Clock::Real());
-  const absl::Status read = server.ReadFiles();
-  if (!read.ok()) {
-    for (const absl::string_view line : absl::StrSplit(read.message(), '\n')) {
-      LogError("the configuration is not allowed",
-               {{LogKey::kDetail, std::string(line)}});
-    }
-    return kExitBadConfig;
+  const std::vector<std::string> problems = server.ReadFiles();
+  for (const std::string& problem : problems) {
+    LogError("the configuration is not allowed", {{LogKey::kDetail, problem}});
   }
+  if (!problems.empty()) return kExitBadConfig;
   const absl::Status started = Start(server, config.ports_file);
   if (!started.ok()) {
     LogError("cannot start", {{LogKey::kDetail, started.ToString()}});

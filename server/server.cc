@@ -230,7 +230,7 @@ Server::Server(ServerOptions options, const Clock& clock)
 
 Server::~Server() { Drain(parts_->clock.Now()); }
 
-absl::Status Server::ReadFiles() {
+std::vector<std::string> Server::ReadFiles() {
   return parts_->files.Read(parts_->options.config);
 }
 

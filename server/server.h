@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -38,8 +40,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Reads the files that options name; nothing else is touched yet.
-  // Errors: kInvalidArgument, with a line for each option that is wrong.
-  absl::Status ReadFiles();
+  // Returns what is wrong, for each option; the server cannot start then.
+  std::vector<std::string> ReadFiles();
   // Opens the log, then the listeners; webhooks are taken from then on. After
   // ReadFiles(). Errors: whatever keeps a part from starting, saying which.
   absl::Status Start();

@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_BASE_METRICS_H_
 #define ENVELOPE_RELAY_SERVER_BASE_METRICS_H_
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@
 #include "server/base/mutex.h"
 
 namespace enveloperelay {
+
+// Of a gauge whose value cannot be told.
+inline constexpr double kUnknownValue =
+    std::numeric_limits<double>::quiet_NaN();
 
 // Metrics without labels that are counted as things happen. They live as long
 // as `registry`.

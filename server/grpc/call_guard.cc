@@ -24,8 +24,6 @@
 namespace enveloperelay {
 namespace {
 
-// One that calls again and again must not fill the disk with lines.
-
 constexpr std::string_view kReasons[] = {"CREDENTIALS_INVALID", "ACCESS_DENIED",
                                          "STREAM_LIMIT"};
 

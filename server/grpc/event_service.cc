@@ -171,7 +171,7 @@ class SubscribeCall final : public WriteReactor,
     response_.Swap(&next_response_);
     StartWrite(&response_);
   }
-  void Finish(const absl::Status& status) override {
+  int Finish(const absl::Status& status) override {
     if (absl::IsAborted(status) || absl::IsDataLoss(status) ||
         absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
       LogWarning("stream ended",
@@ -180,14 +180,16 @@ class SubscribeCall final : public WriteReactor,
                   {LogKey::kPrincipal, right_.caller.principal},
                   {LogKey::kSubscription, right_.subscription}});
     }
-    EndWrites(ToGrpcStatus(status));
+    return EndWrites(ToGrpcStatus(status));
   }
-  void FinishCancelled() override { EndWrites(grpc::Status::CANCELLED); }
-  void EndWrites(const grpc::Status& status) {
+  int FinishCancelled() override { return EndWrites(grpc::Status::CANCELLED); }
+  int EndWrites(const grpc::Status& status) {
     const MutexLock lock(write_mutex_);
     finishing_ = true;
+    const int dropped = next_response_.Valid() ? 1 : 0;
     next_response_.Clear();
     WriteReactor::Finish(status);
+    return dropped;
   }
   void Reset() override {
     const MutexLock lock(context_mutex_);
@@ -428,9 +430,8 @@ grpc::ServerUnaryReactor* EventService::Acknowledge(
 
 uint64_t EventService::Backlog() const {
   const std::optional<Sequence> hindmost = positions_.Hindmost();
-  // Later, so that none is ahead of it.
-  const Sequence end = environment_.log.Bounds().latest;
-  return hindmost.has_value() ? end.value - hindmost->value : 0;
+  return hindmost.has_value() ? environment_.log.Bounds().CountAfter(*hindmost)
+                              : 0;
 }
 
 }  // namespace enveloperelay

@@ -348,10 +348,11 @@ void HttpConnection::Consume() {
 
 void HttpConnection::Refuse(Reason reason, std::string_view detail) {
   if (LogsDebug()) {
-    LogDebug("request refused", {{LogKey::kPeer, peer_.address.to_string()},
-                                 {LogKey::kReason, NameOf(reason)},
-                                 {LogKey::kDetail, detail},
-                                 {LogKey::kTraceId, TraceIdOf(traceparent())}});
+    LogDebug("request not taken",
+             {{LogKey::kPeer, peer_.address.to_string()},
+              {LogKey::kReason, NameOf(reason)},
+              {LogKey::kDetail, detail},
+              {LogKey::kTraceId, TraceIdOf(traceparent())}});
   }
   state_.handler.OnRefused(reason);
   answer_ = ProblemResponse(reason, detail);

@@ -23,7 +23,6 @@
 #include "absl/time/time.h"
 #include "server/base/check.h"
 #include "server/base/text.h"
-#include "server/base/watched_files.h"
 #include "server/http/framing.h"
 #include "server/ingress/key_file.h"
 

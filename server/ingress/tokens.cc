@@ -13,7 +13,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/base/watched_files.h"
 #include "server/ingress/key_file.h"
 
 namespace enveloperelay {

@@ -15,8 +15,8 @@ namespace {
 // Bounds of one commit: how long its sync may take, how large its chunk is.
 // They hold for appends and for writes of state, each by itself, so that
 // neither keeps the other out.
-constexpr size_t kGroupEventsMax = 4096;
-constexpr size_t kGroupStateWritesMax = 4096;
+constexpr size_t kCommitEventsMax = 4096;
+constexpr size_t kCommitStateWritesMax = 4096;
 constexpr size_t kCommitBytesMax = size_t{4} << 20;
 
 size_t BytesOf(const std::vector<StateChange>& changes) {
@@ -66,7 +66,7 @@ CommitGroup AppendQueue::TakeGroup() {
 }
 
 void AppendQueue::TakeAppends(std::vector<PendingAppend>& group) {
-  while (!waiting_.empty() && group.size() < kGroupEventsMax) {
+  while (!waiting_.empty() && group.size() < kCommitEventsMax) {
     const size_t bytes = waiting_.front().event.size();
     if (!group.empty() && taken_bytes_ + bytes > kCommitBytesMax) break;
     waiting_bytes_ -= bytes;
@@ -78,7 +78,7 @@ void AppendQueue::TakeAppends(std::vector<PendingAppend>& group) {
 
 void AppendQueue::TakeStateWrites(std::vector<PendingStateWrite>& group) {
   size_t group_bytes = 0;
-  while (!waiting_state_.empty() && group.size() < kGroupStateWritesMax) {
+  while (!waiting_state_.empty() && group.size() < kCommitStateWritesMax) {
     group_bytes += BytesOf(waiting_state_.front().changes);
     if (!group.empty() && group_bytes > kCommitBytesMax) break;
     group.push_back(std::move(waiting_state_.front()));

@@ -37,6 +37,12 @@ struct Chunk {
   std::string bytes;
   std::vector<RecordRef> records;
 
+  // What it takes in memory, its allocations' overhead estimated.
+  size_t Footprint() const {
+    return sizeof(Chunk) + 128 + bytes.capacity() +
+           records.capacity() * sizeof(RecordRef);
+  }
+
   std::string_view Frame(const RecordRef& r) const {
     return std::string_view(bytes).substr(r.begin, r.end - r.begin);
   }

@@ -19,6 +19,7 @@
 #include "prometheus/registry.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
 #include "server/log/data_dir.h"

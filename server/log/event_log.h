@@ -1,6 +1,7 @@
 #ifndef ENVELOPE_RELAY_SERVER_LOG_EVENT_LOG_H_
 #define ENVELOPE_RELAY_SERVER_LOG_EVENT_LOG_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,11 @@ struct LogBounds {
   absl::Time latest_time;
 
   bool empty() const { return earliest > latest; }
+  // Retained events after `position`, which may be before all of them.
+  uint64_t CountAfter(Sequence position) const {
+    const uint64_t before = std::max(position.value + 1, earliest.value);
+    return before > latest.value ? 0 : latest.value - before + 1;
+  }
 };
 
 // Bounds of one read. At least one record is returned where there is one, even
@@ -47,6 +53,20 @@ struct LogBounds {
 struct ReadLimits {
   size_t events_max;
   size_t bytes_max;
+
+  // How many records of `chunk` from `first` on are within them; the first in
+  // any case if nothing was taken before.
+  size_t CountFitting(const Chunk& chunk, size_t first,
+                      bool nothing_taken) const {
+    size_t last = first;
+    size_t bytes = 0;
+    while (last < chunk.records.size() && last - first < events_max) {
+      bytes += chunk.records[last].size();
+      if (bytes > bytes_max && !(nothing_taken && last == first)) break;
+      ++last;
+    }
+    return last - first;
+  }
 };
 
 // What a read returned: records in log order. A chunk may hold more than its

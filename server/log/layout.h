@@ -53,9 +53,10 @@ std::string EnvelopeKey(std::string_view envelope_id, Sequence sequence);
 // The sequence at the end of an EnvelopeKey; nothing if it is too short.
 std::optional<Sequence> EnvelopeKeySequence(std::string_view key);
 
-// Records are stored in groups: those of one commit, or a part of them, under
-// one key and in one value. Most bytes of frames in a group, unless it is of a
-// single record: a look-up of one record reads its whole group.
+// Records are stored in groups: those of one commit (of a CommitGroup), or a
+// part of them, under one key and in one value. Most bytes of frames in a
+// group, unless it is of a single record: a look-up of one record reads its
+// whole group.
 inline constexpr size_t kGroupBytesMax = size_t{64} << 10;
 
 // Key of a group: it sorts by the last sequence in it.

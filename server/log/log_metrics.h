@@ -2,7 +2,6 @@
 #define ENVELOPE_RELAY_SERVER_LOG_LOG_METRICS_H_
 
 #include <cstddef>
-#include <limits>
 #include <vector>
 
 #include "prometheus/counter.h"
@@ -14,10 +13,6 @@
 #include "server/log/retention.h"
 
 namespace enveloperelay {
-
-// Of a gauge whose value cannot be told.
-inline constexpr double kUnknownValue =
-    std::numeric_limits<double>::quiet_NaN();
 
 // What the embedded log says of itself as things happen: envelope_relay_log_*.
 // Thread-safe.

@@ -41,18 +41,6 @@ ReadLimits Left(ReadLimits limits, const LogRange& range) {
 
 }  // namespace
 
-size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
-                    bool nothing_taken) {
-  size_t last = first;
-  size_t bytes = 0;
-  while (last < chunk.records.size() && last - first < limits.events_max) {
-    bytes += chunk.records[last].size();
-    if (bytes > limits.bytes_max && !(nothing_taken && last == first)) break;
-    ++last;
-  }
-  return last - first;
-}
-
 absl::StatusOr<LogRange> ReadAhead::Read(const EventLog& log, Sequence after,
                                          const ReadLimits& limits) {
   const std::optional<LogRange> kept = Kept(log, after, limits);
@@ -75,13 +63,19 @@ absl::StatusOr<LogRange> ReadAhead::Read(const EventLog& log, Sequence after,
   return range;
 }
 
+std::optional<LogRange> ReadAhead::ReadRecent(const EventLog& log,
+                                              Sequence after,
+                                              const ReadLimits& limits) {
+  std::optional<LogRange> range = log.ReadRecent(after, limits);
+  if (range.has_value()) Drop();
+  return range;
+}
+
 void ReadAhead::Keep(const LogRange& range) {
   if (range.spans.empty()) return;
   const ChunkSpan& last = range.spans.back();
   const bool all_used = last.last == last.chunk->records.size();
-  const size_t memory = last.chunk->bytes.capacity() +
-                        last.chunk->records.capacity() * sizeof(RecordRef);
-  if (!all_used && memory <= kBytesMax) chunk_ = last.chunk;
+  if (!all_used && last.chunk->Footprint() <= kBytesMax) chunk_ = last.chunk;
 }
 
 std::optional<LogRange> ReadAhead::Kept(const EventLog& log, Sequence after,
@@ -93,7 +87,7 @@ std::optional<LogRange> ReadAhead::Kept(const EventLog& log, Sequence after,
     return std::nullopt;
   }
   const size_t last =
-      *first + CountFitting(*chunk_, *first, limits, /*nothing_taken=*/true);
+      *first + limits.CountFitting(*chunk_, *first, /*nothing_taken=*/true);
   return LogRange{.spans = {{.chunk = chunk_, .first = *first, .last = last}},
                   .end = chunk_->records[last - 1].sequence};
 }

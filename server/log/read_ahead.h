@@ -12,11 +12,6 @@
 
 namespace enveloperelay {
 
-// How many records of `chunk` from `first` on fit in `limits`; the first in any
-// case if nothing was taken before.
-size_t CountFitting(const Chunk& chunk, size_t first, const ReadLimits& limits,
-                    bool nothing_taken);
-
 // What a reader has read from the store but not yet used, since the store keeps
 // records in groups. So a group is read once, however small the steps are in
 // which a reader goes on. For one thread at a time.
@@ -30,7 +25,12 @@ class ReadAhead {
   absl::StatusOr<LogRange> Read(const EventLog& log, Sequence after,
                                 const ReadLimits& limits);
 
-  // Forgets what is kept: the reader goes on elsewhere.
+  // As EventLog::ReadRecent. A reader that has come to what is in memory needs
+  // no more what is kept, and it is dropped.
+  std::optional<LogRange> ReadRecent(const EventLog& log, Sequence after,
+                                     const ReadLimits& limits);
+
+  // Forgets what is kept.
   void Drop() { chunk_ = nullptr; }
 
  private:

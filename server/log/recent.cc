@@ -11,19 +11,12 @@
 #include "server/base/mutex.h"
 #include "server/log/chunk.h"
 #include "server/log/event_log.h"
-#include "server/log/read_ahead.h"
 #include "server/log/sequence.h"
 
 namespace enveloperelay {
 namespace {
 
 using ChunkPtr = std::shared_ptr<const Chunk>;
-
-// What a chunk takes in memory, its allocations' overhead estimated.
-size_t Footprint(const Chunk& chunk) {
-  return sizeof(Chunk) + 128 + chunk.bytes.capacity() +
-         chunk.records.capacity() * sizeof(RecordRef);
-}
 
 }  // namespace
 
@@ -34,7 +27,7 @@ void Recent::Add(ChunkPtr chunk) {
   RELAY_CHECK(!chunk->records.empty());
   RELAY_CHECK(chunk->records.front().sequence == end_.Next());
   end_ = chunk->records.back().sequence;
-  bytes_ += Footprint(*chunk);
+  bytes_ += chunk->Footprint();
   chunks_.push_back(std::move(chunk));
   while (bytes_ > bytes_max_ && chunks_.size() > 1) {
     dropped.push_back(PopOldest());
@@ -61,7 +54,7 @@ std::optional<LogRange> Recent::Read(Sequence after,
     const size_t first =
         range.end.Next().value - chunk.records.front().sequence.value;
     const size_t count =
-        CountFitting(chunk, first, left, /*nothing_taken=*/range.spans.empty());
+        left.CountFitting(chunk, first, /*nothing_taken=*/range.spans.empty());
     if (count == 0) break;
     const size_t last = first + count;
     const size_t bytes =
@@ -88,7 +81,7 @@ void Recent::Trim(Sequence earliest) {
 ChunkPtr Recent::PopOldest() {
   ChunkPtr oldest = std::move(chunks_.front());
   chunks_.pop_front();
-  bytes_ -= Footprint(*oldest);
+  bytes_ -= oldest->Footprint();
   return oldest;
 }
 

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/options.h"
+#include "rocksdb/status.h"
 #include "server/log/errors.h"
 #include "server/log/layout.h"
 #include "server/log/rocksdb_status.h"
@@ -14,16 +15,19 @@
 namespace enveloperelay {
 
 RecordFinder::RecordFinder(const Store& store)
-    : it_(store.Records(rocksdb::ReadOptions())) {}
+    : store_(store), it_(store.Records(rocksdb::ReadOptions())) {}
 
 absl::StatusOr<StoredRecord> RecordFinder::Find(Sequence sequence) {
   if (!group_.has_value() || !group_->Holds(sequence)) {
     group_.reset();
     it_->Seek(EncodeSequence(sequence));
-    if (it_->status().IsCorruption()) {
-      return CorruptRecord(sequence, it_->status().ToString());
+    const rocksdb::Status status = it_->status();
+    if (!status.ok()) {
+      // After an error it would not find what is whole.
+      it_ = store_.Records(rocksdb::ReadOptions());
+      return status.IsCorruption() ? CorruptRecord(sequence, status.ToString())
+                                   : FromRocksdb(status, "read a record");
     }
-    if (!it_->status().ok()) return FromRocksdb(it_->status(), "read a record");
     if (!it_->Valid()) return CorruptRecord(sequence, kMissing);
     group_ =
         StoredGroup::Decode(FromSlice(it_->key()), FromSlice(it_->value()));

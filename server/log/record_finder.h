@@ -12,8 +12,9 @@
 
 namespace enveloperelay {
 
-// Finds single records in a store, as it is when the finder is made. One of
-// the group that the last one was in costs nearly nothing. For one thread.
+// Finds single records in a store, as it was at some time since the finder was
+// made. One of the group that the last one was in costs nearly nothing. For one
+// thread.
 class RecordFinder {
  public:
   // `store` must outlive the finder.
@@ -25,7 +26,8 @@ class RecordFinder {
   absl::StatusOr<StoredRecord> Find(Sequence sequence);
 
  private:
-  const std::unique_ptr<rocksdb::Iterator> it_;
+  const Store& store_;
+  std::unique_ptr<rocksdb::Iterator> it_;
   // The one that `it_` stands at.
   std::optional<StoredGroup> group_;
 };

@@ -285,21 +285,16 @@ absl::StatusOr<Sequence> StoreReader::FindTime(absl::Time time) const {
   return before->sequence;
 }
 
-absl::StatusOr<StoreReader::Probe> StoreReader::ReadProbe(
-    Sequence sequence) const {
-  RecordFinder finder(store_);
-  const absl::StatusOr<StoredRecord> record = finder.Find(sequence);
-  if (!record.ok()) return record.status();
-  return Probe{
-      .position = record->position,
-      .begin_offset = record->position.end_offset - record->frame.size()};
-}
-
-absl::StatusOr<StoreReader::Probe> StoreReader::FirstWhole(Sequence first,
-                                                           Sequence end) const {
+absl::StatusOr<StoreReader::Probe> StoreReader::FirstWhole(
+    Sequence first, Sequence end, RecordFinder& finder) const {
   for (Sequence at = first; at < end; at = at.Next()) {
-    absl::StatusOr<Probe> probe = ReadProbe(at);
-    if (!absl::IsDataLoss(probe.status())) return probe;
+    const absl::StatusOr<StoredRecord> record = finder.Find(at);
+    if (record.ok()) {
+      return Probe{
+          .position = record->position,
+          .begin_offset = record->position.end_offset - record->frame.size()};
+    }
+    if (!absl::IsDataLoss(record.status())) return record.status();
     // Not damaged, but removed meanwhile, and so is more: the caller knows.
     if (!extent_.IsRetained(at)) break;
   }
@@ -310,10 +305,11 @@ absl::StatusOr<Position> StoreReader::FindBefore(
     absl::FunctionRef<bool(const Probe&)> reached) const {
   Position before = extent_.floor();
   Sequence end = extent_.last().sequence.Next();
+  RecordFinder finder(store_);
   while (before.sequence.Next() < end) {
     const Sequence middle{before.sequence.value +
                           (end.value - before.sequence.value) / 2};
-    const absl::StatusOr<Probe> probe = FirstWhole(middle, end);
+    const absl::StatusOr<Probe> probe = FirstWhole(middle, end, finder);
     if (!probe.ok() && !absl::IsNotFound(probe.status())) return probe.status();
     const Position floor = extent_.floor();
     if (floor.sequence > before.sequence) {
@@ -331,8 +327,10 @@ absl::StatusOr<Position> StoreReader::FindBefore(
 
 absl::StatusOr<int64_t> StoreReader::EarliestMicrosAfter(
     const Position& floor) const {
+  const Sequence end = extent_.last().sequence.Next();
+  RecordFinder finder(store_);
   const absl::StatusOr<Probe> probe =
-      FirstWhole(floor.sequence.Next(), extent_.last().sequence.Next());
+      FirstWhole(floor.sequence.Next(), end, finder);
   if (probe.ok()) return probe->position.receive_time_micros;
   if (absl::IsNotFound(probe.status())) return floor.receive_time_micros;
   return probe.status();

@@ -15,6 +15,7 @@
 #include "server/log/event_log.h"
 #include "server/log/extent.h"
 #include "server/log/layout.h"
+#include "server/log/record_finder.h"
 #include "server/log/sequence.h"
 #include "server/log/store.h"
 
@@ -55,9 +56,9 @@ class StoreReader {
   absl::StatusOr<int64_t> EarliestMicrosAfter(const Position& floor) const;
 
  private:
-  absl::StatusOr<Probe> ReadProbe(Sequence sequence) const;
   // The first whole record from `first` to before `end`; kNotFound if none is.
-  absl::StatusOr<Probe> FirstWhole(Sequence first, Sequence end) const;
+  absl::StatusOr<Probe> FirstWhole(Sequence first, Sequence end,
+                                   RecordFinder& finder) const;
 
   // Reserves what a read of records of the average size takes.
   void ReserveFor(Sequence after, const ReadLimits& limits, Chunk& chunk) const;

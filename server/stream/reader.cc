@@ -115,11 +115,8 @@ absl::StatusOr<LogRange> LogReader::ReadRange(Sequence until,
 
   const bool indexed = filter_ != nullptr && !filter_->envelope_ids().empty();
   if (!indexed || Backlog() <= kScanInsteadOfIndexMax) {
-    std::optional<LogRange> recent = log_.ReadRecent(position_, limits);
-    if (recent.has_value()) {
-      ahead_.Drop();
-      return *std::move(recent);
-    }
+    std::optional<LogRange> recent = ahead_.ReadRecent(log_, position_, limits);
+    if (recent.has_value()) return *std::move(recent);
   }
   if (!sends_all_) limits.bytes_max = kReadBytesMax;
   if (filter_ != nullptr) {

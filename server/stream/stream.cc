@@ -212,11 +212,9 @@ v1::StreamEnd Stream::MakeEnd(v1::EndReason reason) const {
 
 void Stream::Finish(const absl::Status& status, std::string_view end) {
   finished_ = true;
-  // A second response does not go out any more.
-  in_flight_ = std::min(in_flight_, 1);
   source_->Stop();
   metrics_.CountEnd(end);
-  call_.Finish(status);
+  in_flight_ -= call_.Finish(status);
 }
 
 void Stream::Fail(const absl::Status& status) {
@@ -229,7 +227,7 @@ void Stream::FinishCancelled() {
   finished_ = true;
   source_->Stop();
   metrics_.CountEnd(kEndCancelled);
-  call_.FinishCancelled();
+  in_flight_ -= call_.FinishCancelled();
 }
 
 void Stream::EndStalled(SteadyTime now) {

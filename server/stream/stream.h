@@ -27,9 +27,11 @@ class StreamCall {
   virtual void Write(grpc::ByteBuffer response) = 0;
   // Ends the call, once, well or with an error of the contract. A response on
   // its way is still sent, but not a second one.
-  virtual void Finish(const absl::Status& status) = 0;
-  // Ends the call as the client cancelled it.
-  virtual void FinishCancelled() = 0;
+  // Returns how many responses that were written will not go out, and are not
+  // answered.
+  virtual int Finish(const absl::Status& status) = 0;
+  // Ends the call as the client cancelled it. Returns the same.
+  virtual int FinishCancelled() = 0;
   // Breaks the call off, and with it a response that is stuck.
   virtual void Reset() = 0;
 };

@@ -37,13 +37,6 @@ constexpr StateTable kTable = StateTable::kSubscriptions;
 
 }  // namespace
 
-uint64_t Backlog(Sequence cursor, const LogBounds& bounds) {
-  // A dead letter that was put back may be older than the log.
-  const Sequence after{
-      std::max(cursor.value, std::max<uint64_t>(bounds.earliest.value, 1) - 1)};
-  return bounds.latest.value - std::min(bounds.latest, after).value;
-}
-
 Dispatcher::Dispatcher(Environment environment, SubscriptionSettings settings,
                        internal::SubscriptionHead head)
     : env_(std::move(environment)),
@@ -459,7 +452,7 @@ SubscriptionCounters Dispatcher::Counters() const {
   }
   counters.oldest_unsettled_time = time;
   counters.cursor = Sequence{oldest.value - 1};
-  counters.backlog = Backlog(counters.cursor, env_.log.Bounds());
+  counters.backlog = env_.log.Bounds().CountAfter(counters.cursor);
   counters.outstanding = leases_.events();
   counters.retrying = waiting_.size();
   counters.dead_letters = head_.dead_letters();

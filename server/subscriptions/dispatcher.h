@@ -68,9 +68,6 @@ struct SubscriptionLimits {
   size_t dead_letters_max = 100'000;
 };
 
-// Events that `bounds` has after `cursor`.
-uint64_t Backlog(Sequence cursor, const LogBounds& bounds);
-
 // The counters of v1::Subscription, and more.
 struct SubscriptionCounters {
   Sequence cursor;       // each event up to it is settled

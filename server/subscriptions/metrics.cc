@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,7 +21,7 @@ namespace {
 double OldestSeconds(absl::Time time) {
   // It cannot be told from "all are settled" otherwise.
   if (time == absl::InfinitePast()) {
-    return std::numeric_limits<double>::quiet_NaN();
+    return kUnknownValue;
   }
   return ToUnixSecondsOrZero(time);
 }

@@ -181,11 +181,9 @@ absl::StatusOr<LogRange> Dispatcher::ReadNext(size_t events_max,
                                               size_t bytes_max) {
   const ReadLimits limits{.events_max = events_max,
                           .bytes_max = std::min(bytes_max, kReadBytesMax)};
-  std::optional<LogRange> recent = env_.log.ReadRecent(position(), limits);
-  if (recent.has_value()) {
-    ahead_.Drop();
-    return *std::move(recent);
-  }
+  std::optional<LogRange> recent =
+      ahead_.ReadRecent(env_.log, position(), limits);
+  if (recent.has_value()) return *std::move(recent);
   absl::StatusOr<LogRange> range = ahead_.Read(env_.log, position(), limits);
   if (absl::IsOutOfRange(range.status())) {
     // Overtaken by retention.

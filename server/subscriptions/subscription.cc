@@ -206,7 +206,7 @@ std::optional<SubscriptionCounters> Subscription::Counters(
     counters = counters_;
   }
   if (!counters.has_value()) return counters;
-  counters->backlog = Backlog(counters->cursor, bounds);
+  counters->backlog = bounds.CountAfter(counters->cursor);
   if (counters->oldest_in_log < bounds.earliest) {
     const MutexLock lock(write_->mutex);
     if (write_->steps != nullptr) write_->steps->StepSoon();

@@ -46,8 +46,8 @@ class Subscriptions {
         subscriptions_max_(subscriptions_max),
         host_(host) {}
 
-  // Reads which there are: to be called first, once. The rest of them is read
-  // in the background, one after the other.
+  // Reads which there are: to be called first, once. The rest of each is
+  // read in the background, one after the other.
   // Errors: kDataLoss, kUnavailable.
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mutex_);
   // Steps none any more.

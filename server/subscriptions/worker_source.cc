@@ -96,7 +96,7 @@ void WorkerSource::Describe(v1::SubscribeResponse& response) {
   cursor_ = std::max(cursor_, subscription_->cursor());
   const LogBounds bounds = log_.Bounds();
   response.set_cursor(EncodeCursor({bounds.log_id, cursor_}));
-  response.set_backlog(Backlog(cursor_, bounds));
+  response.set_backlog(bounds.CountAfter(cursor_));
 }
 
 void WorkerSource::DescribeInfo(v1::StreamInfo& info) const {

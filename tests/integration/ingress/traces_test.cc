@@ -194,7 +194,7 @@ TEST_F(TracesTest, ARefusalHasTheTraceOfItsRequest) {
   ExpectRefused(RawRequest("POST", "/", "", Field(kTraceparent)), 404, "");
   ExpectRefused(RawRequest("GET", kPath, "", Field(kTraceparent)), 405, "");
   ExpectRefused(Post(std::string(300'000, ' '), fields), 413,
-                "request refused");
+                "request not taken");
   // What has no head has no trace.
   const RawResponse no_head =
       Ask("POST / HTTP/1.1\r\n" + Field(kTraceparent) + "\r\n");

@@ -137,6 +137,20 @@ class StreamTest : public ::testing::Test, private StreamCall {
     return request;
   }
 
+  static v1::SubscribeRequest InBatchesOf(uint32_t events) {
+    v1::SubscribeRequest request = FromEarliest();
+    request.set_max_batch_events(events);
+    return request;
+  }
+  // Opens a stream that is five batches of two behind: one is on its way, and
+  // one after it.
+  void OpenBehind() {
+    Append(10);
+    Open(InBatchesOf(2));
+    Read();
+    ASSERT_EQ(in_flight_.size(), 2);
+  }
+
   // The value of a metric, by name and reason.
   double Metric(const std::string& name, const std::string& reason = "") const {
     for (const prometheus::MetricFamily& family : registry_.Collect()) {
@@ -164,6 +178,9 @@ class StreamTest : public ::testing::Test, private StreamCall {
   std::optional<absl::Status> finished_;
   bool finished_cancelled_ = false;
   bool reset_ = false;
+  // Of two responses in flight: the first has left, but the stream has yet to
+  // be told.
+  bool second_has_begun_ = false;
 
   v1::SubscribeResponse last_;  // of ReadAll()
   size_t last_size_ = 0;        // of the last response read
@@ -173,14 +190,16 @@ class StreamTest : public ::testing::Test, private StreamCall {
     RELAY_CHECK(in_flight_.size() < 2 && !finished_.has_value());
     in_flight_.push_back(std::move(response));
   }
-  void Finish(const absl::Status& status) override {
+  int Finish(const absl::Status& status) override {
     RELAY_CHECK(!finished_.has_value());
     finished_ = status;
-    if (in_flight_.size() > 1) in_flight_.pop_back();
+    if (in_flight_.size() < 2 || second_has_begun_) return 0;
+    in_flight_.pop_back();
+    return 1;
   }
-  void FinishCancelled() override {
-    Finish(absl::CancelledError());
+  int FinishCancelled() override {
     finished_cancelled_ = true;
+    return Finish(absl::CancelledError());
   }
   void Reset() override { reset_ = true; }
 };
@@ -280,9 +299,7 @@ TEST_F(StreamTest, ACursorResumesExactlyThere) {
 
 TEST_F(StreamTest, EveryResponseHasACursorThatResumesAfterItsEvents) {
   Append(7);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(3);
-  Open(request);
+  Open(InBatchesOf(3));
   EXPECT_EQ(Read()->cursor(), CursorAt(0));
   EXPECT_EQ(Read()->cursor(), CursorAt(3));
   const auto second = Read();
@@ -318,9 +335,7 @@ TEST_F(StreamTest, HasOneWriteInFlightAndReadsNothingMeanwhile) {
 TEST_F(StreamTest, ReadsOneFullBatchAheadOfTheOneInFlight) {
   Append(10);
   log_.ForgetRecent();
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   Read();
   for (const auto& [reads, cursor] :
        std::map<int, uint64_t>{{2, 2}, {3, 4}, {4, 6}}) {
@@ -341,12 +356,7 @@ TEST_F(StreamTest, ReadsAheadOfABatchThatHoldsNoMoreBytes) {
 }
 
 TEST_F(StreamTest, AWithdrawnRightHoldsTheSecondResponseBack) {
-  Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
-  Read();
-  ASSERT_EQ(in_flight_.size(), 2);
+  OpenBehind();
   stream_->OnWithdrawn(AccessDeniedError("withdrawn"));
   EXPECT_EQ(ReasonOf(finished_.value()), "ACCESS_DENIED");
   EXPECT_EQ(Read()->cursor(), CursorAt(2));
@@ -355,22 +365,27 @@ TEST_F(StreamTest, AWithdrawnRightHoldsTheSecondResponseBack) {
   EXPECT_FALSE(reset_);
 }
 
-TEST_F(StreamTest, AFailedWriteEndsTheStreamWithTwoInFlight) {
-  Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+TEST_F(StreamTest, ASecondResponseThatIsStuckIsBrokenOff) {
+  OpenBehind();
+  second_has_begun_ = true;
+  stream_->OnWithdrawn(AccessDeniedError("withdrawn"));
   Read();
-  ASSERT_EQ(in_flight_.size(), 2);
+  EXPECT_EQ(in_flight_.size(), 1);
+  Advance(absl::Minutes(1) - absl::Milliseconds(1));
+  EXPECT_FALSE(reset_);
+  Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(reset_);
+}
+
+TEST_F(StreamTest, AFailedWriteEndsTheStreamWithTwoInFlight) {
+  OpenBehind();
   stream_->OnWritten(false);
   EXPECT_TRUE(finished_cancelled_);
 }
 
 TEST_F(StreamTest, ReadsNothingAheadOfABatchThatIsNotFull) {
   Append(3);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   Read();
   Read();
   ASSERT_EQ(in_flight_.size(), 1);  // event 3
@@ -381,12 +396,7 @@ TEST_F(StreamTest, ReadsNothingAheadOfABatchThatIsNotFull) {
 
 TEST_F(StreamTest, ASecondResponseMayTakeAsLongAsTheFirst) {
   options_.stall_timeout = absl::Minutes(10);
-  Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
-  Read();
-  ASSERT_EQ(in_flight_.size(), 2);
+  OpenBehind();
   Advance(absl::Minutes(9));
   Read();
   Advance(absl::Minutes(9));
@@ -672,9 +682,7 @@ TEST_F(StreamTest, SkipWorksWhenEverythingIsGone) {
 
 TEST_F(StreamTest, RetentionThatOvertakesAStalledStreamEndsIt) {
   Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   Read();
   // 1 to 4: the client reads no further.
   ASSERT_EQ(in_flight_.size(), 2);
@@ -788,9 +796,7 @@ TEST_F(StreamTest, ABugEndsTheStreamWithTheErrorThatIsCounted) {
 TEST_F(StreamTest, ABugThatIsMetAheadIsLoggedOnce) {
   Append(6);
   log_.ForgetRecent();
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   Read();
   log_.SetReadError(absl::FailedPreconditionError("impossible"));
   ::testing::internal::CaptureStderr();
@@ -859,9 +865,7 @@ TEST_F(StreamTest, DrainingEndsAnIdleStream) {
 
 TEST_F(StreamTest, DrainingEndsABusyStreamAfterTheWritesInFlight) {
   Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   Read();
   stream_->OnDrain();
   EXPECT_EQ(Read()->events_size(), 2);
@@ -965,9 +969,7 @@ TEST_F(StreamTest, WhoHasLostTheRightAndDoesNotReadIsBrokenOff) {
 
 TEST_F(StreamTest, AReaderThatIsOnlySlowIsNotGivenUp) {
   Append(10);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(1);
-  Open(request);
+  Open(InBatchesOf(1));
   for (int i = 0; i < 10; ++i) {
     Advance(absl::Minutes(2));
     ASSERT_TRUE(Read().has_value());
@@ -995,9 +997,7 @@ TEST_F(StreamTest, AWriteThatFailsEndsTheStream) {
 
 TEST_F(StreamTest, CountsDeliveries) {
   Append(5);
-  v1::SubscribeRequest request = FromEarliest();
-  request.set_max_batch_events(2);
-  Open(request);
+  Open(InBatchesOf(2));
   ReadAll();
   EXPECT_EQ(Metric("envelope_relay_stream_deliveries_total"), 5);
 }
