@@ -9,7 +9,7 @@ import prometheusrule
 from monitoring import alerts, run
 from paths import MONITORING, ROOT
 
-ANNOTATIONS = {"summary", "description", "runbook_url"}
+ANNOTATIONS = {"summary", "description", "runbook"}
 SEVERITIES = {"critical", "warning", "info"}
 RUNBOOK = "deploy/RUNBOOK.md"
 LOGS = "deploy/LOGS.md"
@@ -79,7 +79,7 @@ class RulesTest(unittest.TestCase):
         for alert in alerts():
             with self.subTest(alert["alert"]):
                 self.assertEqual(
-                    alert["annotations"]["runbook_url"], f"{RUNBOOK}#{alert['alert'].lower()}"
+                    alert["annotations"]["runbook"], f"{RUNBOOK}#{alert['alert'].lower()}"
                 )
 
     def test_the_runbook_answers_the_same_questions_for_each_alert(self):
