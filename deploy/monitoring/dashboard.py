@@ -1,12 +1,8 @@
 #!/usr/bin/python3
-"""Makes dashboard.json, the Grafana dashboard of Envelope Relay.
-
-With --check it writes nothing, and fails unless the file is as it would make it.
-"""
+"""Makes dashboard.json, the Grafana dashboard of Envelope Relay."""
 
 import json
 import pathlib
-import sys
 
 FILE = pathlib.Path(__file__).resolve().parent / "dashboard.json"
 
@@ -18,28 +14,30 @@ GREEN, ORANGE, RED = "green", "orange", "red"
 # ---- Queries -----------------------------------------------------------------
 
 
-def series(metric, labels=""):
+def series(metric):
     """Selects what the chosen instances have of a metric."""
     name = metric if metric.startswith("process_") else f"envelope_relay_{metric}"
-    comma = ", " if labels else ""
-    return f'{name}{{instance=~"$instance"{comma}{labels}}}'
+    return f'{name}{{instance=~"$instance"}}'
 
 
-def rate(metric, by="", labels=""):
-    """How fast a counter grows, a second, by a label."""
-    grouping = f" by ({by})" if by else ""
-    return f"sum{grouping} (rate({series(metric, labels)}[$__rate_interval]))"
+def total(expr, labels=""):
+    """The sum over all series, or one for each value of `labels`."""
+    return f"sum by ({labels}) ({expr})" if labels else f"sum ({expr})"
 
 
-def hourly(metric, by=""):
+def rate(metric, labels=""):
+    """How fast a counter grows, a second."""
+    return total(f"rate({series(metric)}[$__rate_interval])", labels)
+
+
+def hourly(metric, labels=""):
     """By how much a counter that seldom grows has grown within an hour."""
-    grouping = f" by ({by})" if by else ""
-    return f"sum{grouping} (increase({series(metric)}[1h]))"
+    return total(f"increase({series(metric)}[1h])", labels)
 
 
 def quantiles(metric, what=""):
     """Targets: median and 99th percentile of a histogram."""
-    buckets = f"sum by (le) (rate({series(metric + '_bucket')}[$__rate_interval]))"
+    buckets = rate(f"{metric}_bucket", "le")
     prefix = f"{what} " if what else ""
     return [
         (f"histogram_quantile(0.5, {buckets})", f"{prefix}50 %"),
@@ -47,9 +45,19 @@ def quantiles(metric, what=""):
     ]
 
 
-def age(metric, by):
+def age(metric, label):
     """How long ago the time was that a gauge holds; those that are 0 are left out."""
-    return f"time() - max by ({by}) ({series(metric)} > 0)"
+    return f"time() - max by ({label}) ({series(metric)} > 0)"
+
+
+def per_instance(metric):
+    """The target that shows a gauge as it is."""
+    return [(series(metric), "{{instance}}")]
+
+
+def by(label, function, metric):
+    """The target that shows `function` of a metric, a line for each value of a label."""
+    return [(function(metric, label), f"{{{{{label}}}}}")]
 
 
 def of_subscriptions(metric):
@@ -60,7 +68,9 @@ def of_subscriptions(metric):
 # ---- Panels ------------------------------------------------------------------
 
 
-def panel(kind, title, description, unit, targets, width, height, instant, defaults, options):
+def panel(
+    kind, title, description, unit, targets, *, width, height, instant, defaults, options
+):
     return {
         "type": kind,
         "title": title,
@@ -88,9 +98,9 @@ def graph(title, description, unit, targets, stacked=False):
     if stacked:
         custom["stacking"] = {"mode": "normal", "group": "A"}
     return panel(
-        "timeseries", title, description, unit, targets, 8, 8, False,
-        {"min": 0, "custom": custom},
-        {
+        "timeseries", title, description, unit, targets, width=8, height=8, instant=False,
+        defaults={"min": 0, "custom": custom},
+        options={
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
@@ -108,9 +118,9 @@ REDUCE = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 def stat(title, description, unit, expr, thresholds, width=3, legend="", **defaults):
     return panel(
-        "stat", title, description, unit, [(expr, legend)], width, 4, True,
-        {"thresholds": thresholds, **defaults},
-        {
+        "stat", title, description, unit, [(expr, legend)], width=width, height=4, instant=True,
+        defaults={"thresholds": thresholds, **defaults},
+        options={
             "reduceOptions": REDUCE,
             "colorMode": "value",
             "graphMode": "none",
@@ -121,9 +131,9 @@ def stat(title, description, unit, expr, thresholds, width=3, legend="", **defau
 
 def bars(title, description, unit, expr, legend, thresholds, **defaults):
     return panel(
-        "bargauge", title, description, unit, [(expr, legend)], 8, 8, True,
-        {"min": 0, "thresholds": thresholds, **defaults},
-        {"reduceOptions": REDUCE, "displayMode": "basic", "orientation": "horizontal"},
+        "bargauge", title, description, unit, [(expr, legend)], width=8, height=8, instant=True,
+        defaults={"min": 0, "thresholds": thresholds, **defaults},
+        options={"reduceOptions": REDUCE, "displayMode": "basic", "orientation": "horizontal"},
     )
 
 
@@ -185,11 +195,11 @@ INGEST = [
     ),
     graph(
         "Requests not let in", "By what was wrong with them, a second.", "reqps",
-        [(rate("ingress_denied_total", "cause"), "{{cause}}")], stacked=True,
+        by("cause", rate, "ingress_denied_total"), stacked=True,
     ),
     graph(
         "Requests by token", "Requests with a valid token, a second.", "reqps",
-        [(rate("ingress_token_requests_total", "token"), "{{token}}")], stacked=True,
+        by("token", rate, "ingress_token_requests_total"), stacked=True,
     ),
     bars(
         "Since a token was last used", "Tokens that were never used are not shown.", "s",
@@ -202,21 +212,21 @@ INGEST = [
     ),
     graph(
         "Bodies", "Bytes of the bodies of webhooks that were let in, a second.", "Bps",
-        [(rate("ingress_body_bytes_total", "instance"), "{{instance}}")],
+        by("instance", rate, "ingress_body_bytes_total"),
     ),
     graph(
         "Connections", "To the ingress, open.", "short",
-        [(series("ingress_connections"), "{{instance}}")],
+        per_instance("ingress_connections"),
     ),
     graph(
         "Failed TLS handshakes", "Connections without an agreement on TLS, a second.", "cps",
-        [(rate("ingress_tls_handshakes_failed_total", "instance"), "{{instance}}")],
+        by("instance", rate, "ingress_tls_handshakes_failed_total"),
     ),
     graph(
         "Unknown names",
         "Names that this version does not know, there for the first time since the start, "
         "within an hour.",
-        "short", [(hourly("ingress_unknown_names_total", "kind"), "{{kind}}")],
+        "short", by("kind", hourly, "ingress_unknown_names_total"),
     ),
 ]
 
@@ -240,7 +250,7 @@ LOG = [
     ),
     graph(
         "Waiting appends", "Events that wait for a commit.", "short",
-        [(series("log_waiting_appends"), "{{instance}}")],
+        per_instance("log_waiting_appends"),
     ),
     graph(
         "Retained events", "", "short",
@@ -291,7 +301,7 @@ STREAMS = [
     ),
     graph(
         "Deliveries", "Events handed to streams, each once a stream, a second.", "eps",
-        [(rate("stream_deliveries_total", "instance"), "{{instance}}")],
+        by("instance", rate, "stream_deliveries_total"),
     ),
     graph(
         "Time to delivery", "From an event's receive time to the first stream that got it.", "s",
@@ -300,15 +310,15 @@ STREAMS = [
     graph(
         "Backlog of the slowest stream",
         "Events to the end of the log. Durable subscriptions have a backlog of their own.",
-        "short", [(series("stream_backlog_events"), "{{instance}}")],
+        "short", per_instance("stream_backlog_events"),
     ),
     graph(
         "Ended streams", "By reason, a second.", "cps",
-        [(rate("stream_ends_total", "reason"), "{{reason}}")], stacked=True,
+        by("reason", rate, "stream_ends_total"), stacked=True,
     ),
     graph(
         "Refused gRPC calls", "Refused for who called, by reason, a second.", "cps",
-        [(rate("grpc_refused_calls_total", "reason"), "{{reason}}")], stacked=True,
+        by("reason", rate, "grpc_refused_calls_total"), stacked=True,
     ),
 ]
 
@@ -352,24 +362,24 @@ SUBSCRIPTIONS = [
 
 QUARANTINE = [
     graph(
-        "Bodies", "Kept now.", "short", [(series("quarantine_bodies"), "{{instance}}")],
+        "Bodies", "Kept now.", "short", per_instance("quarantine_bodies"),
     ),
     graph(
         "Bytes", "Of the bodies that are kept now.", "bytes",
-        [(series("quarantine_bytes"), "{{instance}}")],
+        per_instance("quarantine_bytes"),
     ),
     graph(
         "New bodies", "Put into quarantine, by what was wrong with them, within an hour.", "short",
-        [(hourly("quarantine_kept_total", "reason"), "{{reason}}")], stacked=True,
+        by("reason", hourly, "quarantine_kept_total"), stacked=True,
     ),
     graph(
         "Repeated bodies", "The same ones that came again, within an hour.", "short",
-        [(hourly("quarantine_repeated_total", "reason"), "{{reason}}")], stacked=True,
+        by("reason", hourly, "quarantine_repeated_total"), stacked=True,
     ),
     graph(
         "Removed bodies",
         "By cause, within an hour. Those that went for count and bytes made room and are lost.",
-        "short", [(hourly("quarantine_removed_total", "cause"), "{{cause}}")], stacked=True,
+        "short", by("cause", hourly, "quarantine_removed_total"), stacked=True,
     ),
     graph(
         "Bodies that could not be kept", "Their senders got 503. Within an hour.", "short",
@@ -380,7 +390,7 @@ QUARANTINE = [
 PROCESS = [
     graph(
         "CPU", "Processors in use.", "short",
-        [(rate("process_cpu_seconds_total", "instance"), "{{instance}}")],
+        by("instance", rate, "process_cpu_seconds_total"),
     ),
     graph(
         "Memory", "", "bytes",
@@ -396,7 +406,7 @@ PROCESS = [
             (series("process_max_fds"), "limit, {{instance}}"),
         ],
     ),
-    graph("Threads", "", "short", [(series("process_threads"), "{{instance}}")]),
+    graph("Threads", "", "short", per_instance("process_threads")),
     graph(
         "Time since the start", "", "s",
         [(f"time() - {series('process_start_time_seconds')}", "{{instance}}")],
@@ -491,16 +501,9 @@ DASHBOARD = {
 }
 
 
-def main() -> int:
-    text = json.dumps(DASHBOARD, indent=2) + "\n"
-    if sys.argv[1:] == ["--check"]:
-        if FILE.read_text() == text:
-            return 0
-        print(f"{FILE} is out of date: run {sys.argv[0]}")
-        return 1
-    FILE.write_text(text)
-    return 0
+def text() -> str:
+    return json.dumps(DASHBOARD, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    FILE.write_text(text())

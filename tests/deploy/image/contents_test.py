@@ -5,9 +5,9 @@ import subprocess
 import unittest
 
 import subject
+from pod import USER
 
 SIZE_MAX = 120 * 2**20  # bytes
-USER = 65532
 DATA = "/var/lib/envelope-relay"
 
 

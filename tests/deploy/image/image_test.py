@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Looks into the container image and runs it as the manifests of Kubernetes say.
 
     image_test.py [--way podman|chroot] IMAGE
@@ -60,7 +59,9 @@ def main():
         bring_up_loopback()
         sys.exit(run_tests(arguments.image, arguments.way))
 
-    why_not = "" if arguments.way else ways.why_not_podman(arguments.image)
+    why_not = "" if arguments.way == "chroot" else ways.why_not_podman(OciImage(arguments.image))
+    if arguments.way and why_not:
+        sys.exit(f"image_test: {why_not}")
     chosen = arguments.way or ("chroot" if why_not else "podman")
     print(f"image_test: runs the image by {chosen}", f"({why_not})" if why_not else "", flush=True)
     # The mounts of the chroot are to be seen by nobody else.

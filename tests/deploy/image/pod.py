@@ -1,11 +1,13 @@
 """What the manifests say of the relay's Pod, and its volumes as a kubelet makes them."""
 import os
 import pathlib
-import shutil
 
 import yaml
 
-KUBERNETES = pathlib.Path(__file__).resolve().parents[3] / "deploy/kubernetes"
+from paths import KUBERNETES
+from relay_files import write_volume
+
+USER = 65532  # and group
 TOKEN = "of-the-image-test-0123456789"
 
 
@@ -39,17 +41,16 @@ class Pod:
 
     def _volume(self, directory, name):
         volume = pathlib.Path(directory, name)
-        volume.mkdir()
         if name == "config":
-            shutil.copy(KUBERNETES / "overlays/dev/envelope-relay.toml", volume)
+            options = "envelope-relay.toml"
+            write_volume(volume, {options: (KUBERNETES / "overlays/dev" / options).read_text()})
         elif name == "ingress-tokens":
-            (volume / name).write_text(f"test {TOKEN}\n")
+            write_volume(volume, {name: f"test {TOKEN}\n"})
         else:
             assert name == "data", f"a volume that this test does not know: {name}"
+            volume.mkdir()
         # Of root and the fsGroup.
-        os.chown(volume, 0, self.fs_group)
-        volume.chmod(0o2775)
-        for file in volume.iterdir():
-            os.chown(file, 0, self.fs_group)
-            file.chmod(0o440)
+        for path in (volume, *volume.rglob("*")):
+            os.chown(path, 0, self.fs_group)
+            path.chmod(0o2775 if path.is_dir() else 0o440)
         return str(volume)

@@ -1,5 +1,4 @@
 """A relay in the image, as a pod of the manifests runs it."""
-import http.client
 import json
 import pathlib
 import subprocess
@@ -8,24 +7,14 @@ import unittest
 
 import subject
 from eventually import eventually
-from pod import TOKEN
+from http_request import request
+from paths import WEBHOOKS
+from pod import TOKEN, USER
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures/signplus"
-USER = 65532
 
-
-def request(port, method, path, body=None):
-    """Status and body of the answer; None while nobody listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        headers = {"Content-Type": "application/json"} if body else {}
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    except ConnectionError:
-        return None
-    finally:
-        connection.close()
+def ask(port, method, path, body=None):
+    """Status and text of the answer at a port of the Pod."""
+    return request(subject.pod.ports[port], method, path, body, seconds=10)
 
 
 class RunTest(unittest.TestCase):
@@ -53,13 +42,16 @@ class RunTest(unittest.TestCase):
 
     @staticmethod
     def probe(probe):
-        answer = request(subject.pod.ports[probe["port"]], "GET", probe["path"])
-        return answer and answer[0]
+        """The status; None while nobody listens."""
+        try:
+            return ask(probe["port"], "GET", probe["path"])[0]
+        except ConnectionError:
+            return None
 
     @staticmethod
     def post(fixture, token=TOKEN):
-        body = (FIXTURES / fixture).read_bytes()
-        return request(subject.pod.ports["ingress"], "POST", f"/webhooks/signplus/{token}", body)
+        body = (WEBHOOKS / fixture).read_bytes()
+        return ask("ingress", "POST", f"/webhooks/signplus/{token}", body)
 
     @staticmethod
     def events():
@@ -89,7 +81,7 @@ class RunTest(unittest.TestCase):
             self.assertIn("ro" if read_only else "rw", options[path], path)
 
     def test_shows_metrics(self):
-        self.assertIn("envelope_relay_", request(subject.pod.ports["admin"], "GET", "/metrics")[1])
+        self.assertIn("envelope_relay_", ask("admin", "GET", "/metrics")[1])
 
     def test_delivers_a_webhook_and_ends_well_and_has_it_after_the_next_start(self):
         self.assertEqual(self.post("p02_completed_lower.json", token="x" * 24)[0], 401)

@@ -10,16 +10,15 @@ LIMITS = ["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]
 
 
 class Podman:
-    """podman, with the OCI runtime runc and podman's seccomp filter."""
+    """podman, with the OCI runtime runc and podman's seccomp filter. The image is in its
+    storage: why_not_podman has put it there."""
 
     has_seccomp = True
     _NAME = "envelope-relay-image-test"
 
     def __init__(self, image, _, pod):
         self._pod = pod
-        loaded = subprocess.run(["podman", "load", "-q", "-i", image.path], check=True,
-                                capture_output=True, text=True)
-        self._image = loaded.stdout.split()[-1]
+        self._image = image.name
 
     def start(self):
         """The main process, or one that speaks for it: it ends with its status."""
@@ -117,12 +116,15 @@ class Chroot:
 WAYS = {"podman": Podman, "chroot": Chroot}
 
 
-def why_not_podman(image_path):
-    """Empty if podman can run the image."""
+def why_not_podman(image):
+    """Loads the image into podman's storage and runs it. Empty if podman can do that."""
     if not shutil.which("podman"):
         return "there is no podman"
-    trial = subprocess.run(
-        ["podman", "--runtime=runc", "run", "--rm", *LIMITS, "--network=none",
-         f"oci-archive:{image_path}", "--version"],
-        capture_output=True, text=True)
-    return "" if trial.returncode == 0 else "podman: " + trial.stderr.strip().splitlines()[-1]
+    for arguments in (
+            ["load", "-q", "-i", image.path],
+            ["--runtime=runc", "run", "--rm", "--pull=never", *LIMITS, "--network=none",
+             image.name, "--version"]):
+        trial = subprocess.run(["podman", *arguments], capture_output=True, text=True)
+        if trial.returncode != 0:
+            return "podman: " + trial.stderr.strip().splitlines()[-1]
+    return ""

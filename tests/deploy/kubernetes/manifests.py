@@ -14,10 +14,12 @@ import tempfile
 
 import yaml
 
-TOP = pathlib.Path(__file__).resolve().parents[3]
-KUBERNETES = TOP / "deploy" / "kubernetes"
+from paths import KUBERNETES
+
 TOOLS = pathlib.Path(os.environ["RELAY_TOOLS"])
 BIN = pathlib.Path(os.environ["RELAY_BIN"])
+
+WEBHOOK_PATH = "/webhooks/signplus"
 
 # What is in a namespace together: folders of deploy/kubernetes that are built
 # as they stand, and `overlay+component`, an overlay made for the test.
@@ -122,3 +124,23 @@ def options(c: dict) -> dict[str, str]:
 
 def environment(c: dict) -> dict[str, str]:
     return {e["name"]: e["value"] for e in c.get("env", []) if "value" in e}
+
+
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+def routes(v: Variant):
+    """Of each way in from outside: its object, path, Service and port."""
+    for o in v.all("Ingress"):
+        for rule in o["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                service = path["backend"]["service"]
+                yield o, path["path"], service["name"], service["port"]["name"]
+        if "defaultBackend" in o["spec"]:
+            yield o, "/", o["spec"]["defaultBackend"]["service"]["name"], None
+    for o in v.all("HTTPRoute"):
+        for rule in o["spec"]["rules"]:
+            for match in rule.get("matches", [{"path": {"value": "/"}}]):
+                for backend in rule["backendRefs"]:
+                    yield o, match["path"]["value"], backend["name"], backend["port"]

@@ -2,15 +2,14 @@
 variables and files, below a folder of the test's, and on loopback."""
 
 import base64
-import json
 import os
 import pathlib
 import signal
 import subprocess
-import time
 
-from eventually import DEADLINE_SECONDS, eventually
+from eventually import DEADLINE_SECONDS
 from manifests import BIN, Variant, container, environment, pod_spec
+from relay_files import make_certificate, read_ports, write_volume
 
 # Of a build with sanitizers.
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
@@ -25,10 +24,7 @@ def make_certificates(folder: pathlib.Path, certificates: list[dict]) -> dict[st
         if name in secrets:
             continue
         key, crt = folder / f"{name}.key", folder / f"{name}.crt"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                   "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                   "-subj", f"/CN={spec['commonName']}" if "commonName" in spec else "/",
-                   "-keyout", key, "-out", crt]
+        options = []
         if not spec.get("isCA"):
             ca = folder / spec["issuerRef"]["name"]
             names = [f"DNS:{n}" for n in spec.get("dnsNames", [])]
@@ -36,31 +32,17 @@ def make_certificates(folder: pathlib.Path, certificates: list[dict]) -> dict[st
             if "server auth" in spec["usages"]:
                 names.append("DNS:localhost")
             usages = {"server auth": "serverAuth", "client auth": "clientAuth"}
-            command += ["-CA", f"{ca}.crt", "-CAkey", f"{ca}.key",
-                        "-addext", f"subjectAltName=critical,{','.join(names)}",
-                        "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
-                        "extendedKeyUsage=" + ",".join(usages[u] for u in spec["usages"]
-                                                       if u in usages)]
-        subprocess.run(command, check=True, capture_output=True)
+            options = ["-CA", f"{ca}.crt", "-CAkey", f"{ca}.key",
+                       "-addext", f"subjectAltName=critical,{','.join(names)}",
+                       "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+                       "extendedKeyUsage=" + ",".join(usages[u] for u in spec["usages"]
+                                                      if u in usages)]
+        make_certificate(key, crt, f"/CN={spec['commonName']}" if "commonName" in spec else "/",
+                         *options)
         issuer = crt if spec.get("isCA") else folder / f"{spec['issuerRef']['name']}.crt"
         secrets[name] = {"tls.crt": crt.read_text(), "tls.key": key.read_text(),
                          "ca.crt": issuer.read_text()}
     return secrets
-
-
-def write_volume(folder: pathlib.Path, files: dict[str, str]):
-    """Files as a kubelet writes those of a ConfigMap or Secret: behind a link
-    that it swaps when they change."""
-    folder.mkdir(parents=True, exist_ok=True)
-    version = folder / f"..{time.monotonic_ns()}"
-    version.mkdir()
-    for name, text in files.items():
-        (version / name).write_text(text)
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"..data/{name}")
-    new = folder / "..data_tmp"
-    new.symlink_to(version.name)
-    new.rename(folder / "..data")
 
 
 class Pod:
@@ -136,13 +118,7 @@ class RelayPod(Pod):
                                   lambda a: a if "-address=" not in a
                                   else a.rpartition("=")[0] + "=127.0.0.1:0",
                                   {"ENVELOPE_RELAY_PORTS_FILE": str(ports)})
-
-        def started():
-            if self.process.poll() is not None:
-                raise AssertionError(f"the relay ended: {self.errors()}")
-            return ports.exists()
-        eventually(started, "the relay is ready")
-        self.ports = json.loads(ports.read_text())
+        self.ports = read_ports(ports, self.process, self.errors)
 
     def try_addresses(self, without: str = "") -> tuple[int, str]:
         """Exit status and errors of a start at addresses that are not loopback

@@ -1,36 +1,35 @@
 """The program does with each overlay what the manifests say of it: it starts
 with these options and files, answers these probes, lets these callers in."""
 
-import contextlib
-import http.client
 import json
 import pathlib
 import signal
-import ssl
 import subprocess
 import tempfile
 import time
 import unittest
 
 from eventually import DEADLINE_SECONDS, eventually
-from manifests import TOP, Variant, container, options
+from http_request import request
+from manifests import WEBHOOK_PATH, Variant, container, options, routes, seconds
+from paths import WEBHOOKS
 from pods import Pod, RelayPod, make_certificates
-from references_test import WEBHOOK_PATH, routes, seconds
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 NEXT_TOKEN = "fedcba9876543210fedcba9876543210"
-WEBHOOKS = TOP / "tests/fixtures/signplus"
 
 
 class RelayTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(prefix="certificates-") as folder:
+            cls.certificates = make_certificates(pathlib.Path(folder),
+                                                 Variant("nginx").all("Certificate"))
+
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="pods-")
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-        certificates = self.root / "certificates"
-        certificates.mkdir()
-        self.secrets = make_certificates(certificates, Variant("nginx").all("Certificate"))
-        self.secrets["envelope-relay-ingress-tokens"] = {"ingress-tokens": f"sign-plus {TOKEN}\n"}
+        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pods-")))
+        self.secrets = self.certificates | {
+            "envelope-relay-ingress-tokens": {"ingress-tokens": f"sign-plus {TOKEN}\n"}}
 
     def pod(self, variant: Variant, workload: dict, name: str, kind=Pod) -> Pod:
         root = pathlib.Path(tempfile.mkdtemp(prefix=f"{variant.name}-{name}-", dir=self.root))
@@ -60,32 +59,17 @@ class RelayTest(unittest.TestCase):
         self.addCleanup(self.end, pod.process)
         return pod
 
-    def get(self, port: int, path: str) -> tuple[int, str]:
-        with contextlib.closing(http.client.HTTPConnection(
-                "127.0.0.1", port, timeout=DEADLINE_SECONDS)) as connection:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-
     def post(self, relay: RelayPod, path: str, fixture: str) -> tuple[int, dict]:
-        if "ingress-tls" in {m["name"] for m in relay.container["volumeMounts"]}:
-            context = ssl.create_default_context(
-                cadata=self.secrets["envelope-relay-ca"]["ca.crt"])
-            connection = http.client.HTTPSConnection(
-                "localhost", relay.ports["ingress"], context=context, timeout=DEADLINE_SECONDS)
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", relay.ports["ingress"],
-                                                    timeout=DEADLINE_SECONDS)
-        with contextlib.closing(connection):
-            connection.request("POST", path, (WEBHOOKS / fixture).read_bytes(),
-                               {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
+        has_tls = "ingress-tls" in {m["name"] for m in relay.container["volumeMounts"]}
+        status, text = request(relay.ports["ingress"], "POST", path,
+                               (WEBHOOKS / fixture).read_bytes(),
+                               ca=self.secrets["envelope-relay-ca"]["ca.crt"] if has_tls else None)
+        return status, json.loads(text)
 
     def check_probes(self, relay: RelayPod):
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             get = relay.container[probe]["httpGet"]
-            status, text = self.get(relay.ports[get["port"]], get["path"])
+            status, text = request(relay.ports[get["port"]], "GET", get["path"])
             self.assertEqual(status, 200, (probe, text))
         self.assertEqual(relay.container["readinessProbe"]["httpGet"]["path"], "/readyz")
         self.assertEqual(relay.container["livenessProbe"]["httpGet"]["path"], "/livez")
@@ -100,7 +84,7 @@ class RelayTest(unittest.TestCase):
             self.assertEqual(self.post(relay, path, "p02_completed_lower.json")[0], 404)
         for monitor in variant.all("ServiceMonitor"):
             [endpoint] = monitor["spec"]["endpoints"]
-            status, text = self.get(relay.ports[endpoint["port"]], endpoint["path"])
+            status, text = request(relay.ports[endpoint["port"]], "GET", endpoint["path"])
             self.assertEqual(status, 200)
             self.assertIn("envelope_relay_", text)
         return answer["event_id"]
@@ -188,7 +172,3 @@ class RelayTest(unittest.TestCase):
             with self.subTest(instead):
                 self.assertEqual(audit.process.wait(DEADLINE_SECONDS), 1)
                 self.assertIn(complaint, audit.errors())
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -186,7 +186,3 @@ class RestrictedTest(unittest.TestCase):
         for name in VARIANTS:
             for account in Variant(name).all("ServiceAccount"):
                 self.assertIs(account["automountServiceAccountToken"], False)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -10,7 +10,8 @@ import kubernetes_validate
 import yaml
 
 import custom_schemas
-from manifests import KUBERNETES, VARIANTS, Variant, title
+from manifests import VARIANTS, Variant, title
+from paths import KUBERNETES
 
 # The oldest that has all that is used, one in between, the newest.
 VERSIONS = ("1.31", "1.34", "1.37")
@@ -78,7 +79,3 @@ class SchemaTest(unittest.TestCase):
         with self.assertRaises(kubernetes_validate.SchemaNotFoundError):
             problem({"apiVersion": "example.com/v1", "kind": "Thing",
                      "metadata": {"name": "a"}}, VERSIONS[0])
-
-
-if __name__ == "__main__":
-    unittest.main()

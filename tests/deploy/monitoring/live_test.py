@@ -1,29 +1,28 @@
-#!/usr/bin/python3
 """The dashboard and the alerts of deploy/monitoring against a running relay, which
 a running Prometheus scrapes.
 
-Usage: live_test.py DIRECTORY_OF_THE_PROGRAMS [TEST...]
+Environment: RELAY_BIN, the folder with envelope-relay and envelopectl.
 """
 
 import json
 import math
+import os
 import pathlib
 import random
 import secrets
 import socket
-import ssl
 import subprocess
-import sys
 import tempfile
 import unittest
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from eventually import eventually
-from monitoring import MONITORING, alerts, panels, run, selectors
+from http_request import request
+from monitoring import alerts, panels, run, selectors
+from paths import MONITORING
+from relay_files import make_certificate, read_ports
 
-BIN = pathlib.Path()  # set by main
+BIN = pathlib.Path(os.environ["RELAY_BIN"])
 
 # How fast the machine is and how much room it has is no affair of these tests.
 OF_THE_MACHINE = {
@@ -82,20 +81,12 @@ class Setup:
 
     def post(self, body, token=None):
         """Posts a webhook, with the right token or another; returns the status."""
-        request = urllib.request.Request(
-            f"https://localhost:{self.ports['ingress']}/webhooks/signplus",
-            data=body.encode(),
-            headers={
-                "Authorization": f"Bearer {token or self._token}",
-                "Content-Type": "application/json",
-            },
+        status, _ = request(
+            self.ports["ingress"], "POST", "/webhooks/signplus", body,
+            headers={"Authorization": f"Bearer {token or self._token}"},
+            ca=(self.path / "tls.crt").read_text(),
         )
-        context = ssl.create_default_context(cafile=str(self.path / "tls.crt"))
-        try:
-            with urllib.request.urlopen(request, context=context) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            return error.code
+        return status
 
     def handle_badly(self):
         """Lets a worker of the subscription fail at one event."""
@@ -122,25 +113,19 @@ class Setup:
 
     def _get(self, path, parameters):
         query = urllib.parse.urlencode(parameters)
-        url = f"http://127.0.0.1:{self._prometheus_port}/api/v1/{path}?{query}"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{parameters}: {error.read().decode()}") from error
+        status, text = request(self._prometheus_port, "GET", f"/api/v1/{path}?{query}")
+        if status != 200:
+            raise AssertionError(f"{parameters}: {text}")
+        return json.loads(text)["data"]
 
     def _make_secrets(self):
         self._token = secrets.token_urlsafe(24)
         (self.path / "tokens").write_text(f"sign-plus-1 {self._token}\n")
         (self.path / "token").write_text(self._token)
-        status, output = run(
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-days", "30", "-subj", "/CN=localhost",
+        make_certificate(
+            self.path / "tls.key", self.path / "tls.crt", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost",
-            "-keyout", str(self.path / "tls.key"), "-out", str(self.path / "tls.crt"),
         )
-        if status != 0:
-            raise AssertionError(output)
 
     def _start_relay(self):
         ports = self.path / "ports"
@@ -156,10 +141,7 @@ class Setup:
             f"--ingress-tls-key-file={self.path / 'tls.key'}",
             "--retention-bytes=1GiB",
         )
-        eventually(lambda: ports.exists() or relay.poll() is not None, "the ports of the relay")
-        if relay.poll() is not None:
-            raise AssertionError((self.path / "envelope-relay.log").read_text())
-        self.ports = json.loads(ports.read_text())
+        self.ports = read_ports(ports, relay, (self.path / "envelope-relay.log").read_text)
 
     def _start_prometheus(self):
         # JSON is YAML. More often than people do it, so that a test need not wait.
@@ -187,9 +169,7 @@ class Setup:
             if prometheus.poll() is not None:
                 raise AssertionError(log.read_text())
             try:
-                url = f"http://127.0.0.1:{self._prometheus_port}/-/ready"
-                with urllib.request.urlopen(url) as answer:
-                    return answer.status == 200
+                return request(self._prometheus_port, "GET", "/-/ready")[0] == 200
             except OSError:
                 return False
 
@@ -290,8 +270,3 @@ class LiveTest(unittest.TestCase):
     def _filled_in(self, expression):
         """A query of the dashboard as Grafana would send it."""
         return expression.replace("$__rate_interval", "10s").replace("$instance", self.instance)
-
-
-if __name__ == "__main__":
-    BIN = pathlib.Path(sys.argv.pop(1))
-    unittest.main()

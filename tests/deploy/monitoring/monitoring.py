@@ -1,14 +1,12 @@
 """What the tests of deploy/monitoring share."""
 
 import json
-import pathlib
 import re
 import subprocess
 
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-MONITORING = ROOT / "deploy/monitoring"
+from paths import MONITORING
 
 # A selector of series without its range: envelope_relay_streams{reason="X"}
 _SELECTOR = re.compile(r"\b(?:envelope_relay_\w+|process_\w+|up\b)(?:\{[^}]*\})?")
@@ -21,13 +19,13 @@ def alerts():
     return [rule for group in rules["groups"] for rule in group["rules"]]
 
 
-def dashboard():
+def dashboard_file():
     return json.loads((MONITORING / "dashboard.json").read_text())
 
 
 def panels():
     """The panels of the dashboard that show something."""
-    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+    return [panel for panel in dashboard_file()["panels"] if panel["type"] != "row"]
 
 
 def selectors(expression):

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """The alerts of deploy/monitoring: that they are right, tested and explained."""
 
 import re
@@ -6,9 +5,11 @@ import unittest
 
 import yaml
 
-from monitoring import MONITORING, ROOT, alerts, run
+import prometheusrule
+from monitoring import alerts, run
+from paths import MONITORING, ROOT
 
-ANNOTATIONS = {"summary", "description", "runbook_url"}
+ANNOTATIONS = {"summary", "description", "runbook"}
 SEVERITIES = {"critical", "warning", "info"}
 RUNBOOK = "deploy/RUNBOOK.md"
 LOGS = "deploy/LOGS.md"
@@ -78,7 +79,7 @@ class RulesTest(unittest.TestCase):
         for alert in alerts():
             with self.subTest(alert["alert"]):
                 self.assertEqual(
-                    alert["annotations"]["runbook_url"], f"{RUNBOOK}#{alert['alert'].lower()}"
+                    alert["annotations"]["runbook"], f"{RUNBOOK}#{alert['alert'].lower()}"
                 )
 
     def test_the_runbook_answers_the_same_questions_for_each_alert(self):
@@ -101,9 +102,6 @@ class RulesTest(unittest.TestCase):
                 self.assertLessEqual(set(fields), set(documented))
 
     def test_the_resource_of_the_operator_is_made_from_these_rules(self):
-        status, output = run(str(MONITORING / "prometheusrule.py"), "--check")
-        self.assertEqual(status, 0, output)
-
-
-if __name__ == "__main__":
-    unittest.main()
+        self.assertEqual(
+            prometheusrule.FILE.read_text(), prometheusrule.text(), "run prometheusrule.py"
+        )
