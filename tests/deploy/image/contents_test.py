@@ -68,3 +68,7 @@ class FilesTest(unittest.TestCase):
                    for path in glob.glob(f"{apt}/sources.list") + glob.glob(f"{apt}/sources.list.d/*")}
         # That is Debian's, where the base is the official one.
         self.assertLessEqual(sources, {"sources.list.d/debian.sources"})
+
+    def test_has_a_data_directory_that_its_user_may_write_to(self):
+        status = os.stat(subject.root + DATA)
+        self.assertEqual((status.st_uid, status.st_gid), (USER, USER))
