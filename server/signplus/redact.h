@@ -12,8 +12,8 @@ namespace enveloperelay {
 // otherwise: as \uXXXX, as in a JSON string, or in JSON that itself stands in
 // one; percent-encoded, once or several times; or all of it in UTF-16.
 // Occurrences may overlap. JSON stays JSON: where a secret begins within an
-// escape such as \t, all of that is overwritten. The secrets are not empty and of
-// printable ASCII without '"', '\' and '%'.
+// escape such as \t, all of that is overwritten. The secrets are not empty and
+// of printable ASCII without '"', '\' and '%'.
 void BlankSecrets(std::span<const std::string> secrets, std::string& text);
 
 }  // namespace enveloperelay
